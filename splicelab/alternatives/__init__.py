@@ -1,0 +1,1 @@
+"""The answers that the thread names, one short file each."""

@@ -1,0 +1,1 @@
+"""Counted, timed, live and recorded evidence, never mixed up."""

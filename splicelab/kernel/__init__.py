@@ -1,0 +1,1 @@
+"""The model: memory, fragments, skbs and the TCP send path, as numba kernels on plain arrays."""
