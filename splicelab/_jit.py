@@ -1,0 +1,107 @@
+"""The one decorator of all kernels: compiled once, filed under a hash of the sources.
+
+Numba files machine code by the function's own source file, so a kernel stays stale when a function that it calls
+is edited in another module. Here the folder is named after *all* sources of the package, so any edit starts afresh.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+from numba.core import config, event
+
+PACKAGE = Path(__file__).resolve().parent
+NAME = PACKAGE.name
+KEPT_FOLDERS = 4
+COMPILE_S = 20
+
+
+def _sources_key() -> str:
+    """Return a hash of the package's sources and of the numba settings that numba's own key leaves out."""
+    digest = hashlib.sha256(repr((config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)).encode())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"\0{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _open_folder(key: str) -> Path | None:
+    """Return a writable cache folder for these sources, or None: then kernels live as long as the process."""
+    user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "numba"
+    for parent in [Path(config.CACHE_DIR)] if config.CACHE_DIR else [PACKAGE / "__pycache__", user]:
+        folder = parent / f"{NAME}-{key}"
+        is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            os.utime(folder)
+            if is_new:
+                _prune(parent)
+            return folder
+        except OSError:
+            continue
+    return None
+
+
+def _prune(parent: Path) -> None:
+    """Drop the folders of older sources, all but the most recently used."""
+    folders = sorted(parent.glob(f"{NAME}-" + "[0-9a-f]" * 16), key=lambda path: path.stat().st_mtime)
+    for path in folders[:-KEPT_FOLDERS]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+KEY = _sources_key()
+FOLDER = None if config.DISABLE_JIT else _open_folder(KEY)
+
+
+def _is_watched() -> bool:
+    """Return whether a person sees standard error: a terminal or a notebook, not a pipe."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
+
+
+class _Compiling(event.Listener):
+    """Hears of every real compilation (not of a cache hit): says so once, and keeps the cache true."""
+
+    def __init__(self) -> None:
+        self.is_said = False
+
+    def on_start(self, compilation: event.Event) -> None:
+        dispatcher = compilation.data["dispatcher"]
+        if dispatcher.py_func.__module__.partition(".")[0] != NAME:
+            return
+        if not self.is_said and _is_watched():
+            print(f"{NAME}: compiling kernels (once, about {COMPILE_S} s) …", file=sys.stderr, flush=True)
+        self.is_said = True
+        if _sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
+            dispatcher._cache.disable()
+
+    def on_end(self, compilation: event.Event) -> None:
+        """Nothing to do: numba asks for the method."""
+
+
+event.register("numba:compile", _Compiling())
+
+
+def jit(function: Callable | None = None, **options) -> Callable:
+    """Compile a kernel with numba, without the GIL; use as ``@jit`` or ``@jit(inline="always")``.
+
+    Functions of the package are cached across processes; functions of a notebook cell or a test are not.
+    A division by zero raises, as in Python; ``error_model="numpy"`` is for loops whose divisor cannot be zero.
+    With ``NUMBA_DISABLE_JIT=1`` the plain Python function is returned. ``NUMBA_CACHE_DIR`` moves the cache.
+    """
+    if function is None:
+        return functools.partial(jit, **options)
+    if config.DISABLE_JIT:
+        return function
+    ours = PACKAGE in Path(function.__code__.co_filename).resolve().parents
+    before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
+    try:
+        return numba.njit(**{"nogil": True, "cache": ours and FOLDER is not None, **options})(function)
+    finally:
+        config.CACHE_DIR = before

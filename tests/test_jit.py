@@ -1,0 +1,115 @@
+"""The decorator of all kernels, tried in real processes on a copy of it in a package of two modules."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from splicelab import _jit
+
+CALLEE = "from mini._jit import jit\n\n@jit\ndef inner(x):\n    return x * {factor}\n"
+CALLER = "from mini._jit import jit\nfrom mini.callee import inner\n\n@jit\ndef outer(x):\n    return inner(x) + 1\n"
+RUN = """
+import sys
+from mini._jit import FOLDER
+from mini.caller import outer
+stats = lambda: sum(outer.stats.cache_hits.values()) if hasattr(outer, "stats") else -1
+print(outer(10), stats(), FOLDER.name if FOLDER else None)
+"""
+
+
+@pytest.fixture
+def mini(tmp_path):
+    """Return a package `mini` with a copy of the decorator, and a function that runs it in a process of its own."""
+    package = tmp_path / "mini"
+    package.mkdir()
+    shutil.copy(_jit.__file__, package / "_jit.py")
+    (package / "__init__.py").touch()
+    (package / "callee.py").write_text(CALLEE.format(factor=2))
+    (package / "caller.py").write_text(CALLER)
+    cache = tmp_path / "cache"
+
+    def run(code=RUN, **environment):
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+        environment = {**plain, "NUMBA_CACHE_DIR": str(cache), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == "", "piped output stays clean"
+        return done.stdout.split()
+
+    run.package, run.cache = package, cache
+    return run
+
+
+def test_the_second_process_finds_the_kernel_and_an_edited_callee_drops_it(mini):
+    assert mini()[:2] == ["21", "0"]
+    assert mini()[:2] == ["21", "1"]
+    (mini.package / "callee.py").write_text(CALLEE.format(factor=1000))
+    assert mini()[:2] == ["10001", "0"]
+    (mini.package / "callee.py").write_text(CALLEE.format(factor=2))
+    assert mini()[:2] == ["21", "1"]
+
+
+def test_an_edit_under_a_running_process_is_not_filed(mini):
+    edit = "from pathlib import Path; p = Path('mini/callee.py'); p.write_text(p.read_text().replace('2', '1000'))"
+    late = RUN.replace("from mini.caller", f"{edit}\nfrom mini.caller")
+    assert mini(late)[0] == "10001"
+    (mini.package / "callee.py").write_text(CALLEE.format(factor=2))
+    assert mini()[:2] == ["21", "0"]
+
+
+def test_settings_that_change_the_machine_code_have_their_own_folder(mini):
+    folders = {mini()[2], mini(NUMBA_BOUNDSCHECK="1")[2]}
+    assert len(folders) == 2
+
+
+def test_without_the_jit_kernels_are_plain_functions(mini):
+    assert mini(NUMBA_DISABLE_JIT="1") == ["21", "-1", "None"]
+    assert not mini.cache.exists()
+
+
+def test_where_nothing_can_be_written_kernels_still_run(mini, tmp_path):
+    (tmp_path / "file").touch()
+    assert mini(NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache")) == ["21", "0", "None"]
+
+
+def test_a_read_only_package_uses_the_cache_of_the_user(mini, tmp_path):
+    (mini.package / "__pycache__").touch()  # a file where the folder should be: closed even to root
+    home = str(tmp_path / "home")
+    assert mini(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=home)[:2] == ["21", "0"]
+    assert mini(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=home)[:2] == ["21", "1"]
+
+
+def test_old_folders_are_dropped(mini):
+    for factor in range(2, 9):
+        (mini.package / "callee.py").write_text(CALLEE.format(factor=factor))
+        mini()
+    assert len(list(mini.cache.iterdir())) == _jit.KEPT_FOLDERS
+
+
+def test_a_watcher_is_told_once_and_only_when_something_compiles(mini):
+    watched = "import mini._jit\nmini._jit._is_watched = lambda: True\nimport sys; sys.stderr = sys.stdout\n" + RUN
+    assert "compiling" in mini(watched)
+    assert "compiling" not in mini(watched)
+
+
+def test_functions_of_elsewhere_are_not_cached_and_the_global_setting_is_left_alone():
+    from numba.core import config
+
+    before = config.CACHE_DIR
+
+    @_jit.jit(error_model="numpy")
+    def half(x):
+        return 1 / x
+
+    assert config.CACHE_DIR == before
+    if not config.DISABLE_JIT:
+        assert half(0) == float("inf")
+        assert half.stats.cache_path is None
+        assert half.targetoptions["nogil"]
+    assert Path(_jit.PACKAGE).name == _jit.NAME
