@@ -1,0 +1,90 @@
+"""The one look of all figures, made without pyplot: sizes, colours of the owners of memory, kinds of evidence."""
+
+from base64 import b64encode
+from collections.abc import Iterable
+from enum import StrEnum
+from io import BytesIO
+from typing import NamedTuple
+
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+LIVE_DPI, CRISP_DPI = 100, 200  # a figure shows at 100 pixels an inch, and is stored twice as fine
+STYLE = {
+    **{f"{part}.labelsize": 10 for part in ("axes", "xtick", "ytick")},
+    **{"font.family": "DejaVu Sans", "font.size": 10, "legend.fontsize": 9.5, "legend.frameon": False},
+    **{"axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.axisbelow": True},
+    **{"axes.spines.top": False, "axes.spines.right": False, "axes.grid": False, "grid.color": "#d9d9d9"},
+    **{"figure.facecolor": "white", "axes.facecolor": "white", "text.color": "#111111", "hatch.linewidth": 0.6},
+}
+
+
+class Owner(NamedTuple):
+    """How the memory of one owner is drawn: its words, its fill, and the colour of text on that fill."""
+
+    label: str
+    colour: str
+    ink: str
+
+
+# The palette of Okabe and Ito, told apart by readers with any common colour blindness; every use carries words as well.
+OWNERS = {
+    "slab": Owner("slab object", "#D55E00", "white"),
+    "stack": Owner("kernel stack", "#CC79A7", "black"),
+    "static": Owner("static data", "#F0E442", "black"),
+    "page_cache": Owner("page cache", "#0072B2", "white"),
+    "user": Owner("user page", "#56B4E9", "black"),
+    "page_frag": Owner("page fragment", "#009E73", "black"),
+    "skb": Owner("skb head", "#E69F00", "black"),
+    "copied": Owner("copied bytes", "#4D4D4D", "white"),
+    "free": Owner("free", "#EDEDED", "black"),
+}
+
+
+# Where a number comes from: the model, kernels timed on this machine, system calls to its kernel, a traced kernel.
+Evidence = StrEnum("Evidence", "COUNTED TIMED LIVE RECORDED")
+COUNTED, TIMED, LIVE, RECORDED = Evidence
+TIMED_TEXT = "timed: see the picture"  # stored text of a timed picture: the same on every machine
+
+
+def axis_label(quantity: str, evidence: str) -> str:
+    """Words for an axis with the kind of evidence: ``bytes copied (counted)``; ValueError for an unknown kind."""
+    return f"{quantity} ({Evidence(evidence)})"
+
+
+def new_figure(width_in: float = 8.5, height_in: float = 3.0, rows: int = 1, cols: int = 1, **subplots):
+    """Figure in the one style, and its axes; keyword arguments go to `Figure.subplots`."""
+    rcParams.update(STYLE)  # not a context: text added later, also by a slider's thread, must look the same
+    figure = Figure(figsize=(width_in, height_in), dpi=LIVE_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, cols, **subplots)
+
+
+def owner_handles(owners: Iterable[str]) -> list[Patch]:
+    """Legend entries for these owners of memory; KeyError for an unknown one."""
+    shown = [OWNERS[owner] for owner in owners]
+    return [Patch(facecolor=owner.colour, edgecolor="#333333", linewidth=0.6, label=owner.label) for owner in shown]
+
+
+def crisp_png(figure: Figure) -> tuple[str, dict[str, int]]:
+    """PNG of a figure, base64, at twice the shown size, and the size in pixels at which to show it."""
+    png = BytesIO()
+    figure.savefig(png, format="png", dpi=CRISP_DPI, metadata={"Software": None})
+    width, height = (round(inches * LIVE_DPI) for inches in figure.get_size_inches())
+    return b64encode(png.getvalue()).decode(), {"width": width, "height": height}
+
+
+class Picture:
+    """A figure as the last value of a cell: a crisp PNG for eyes, and stable text (`text`) for tests and diffs."""
+
+    def __init__(self, figure: Figure, text: str):
+        self.figure, self.text = figure, text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        png, size = crisp_png(self.figure)
+        return {"image/png": png, "text/plain": self.text}, {"image/png": size}

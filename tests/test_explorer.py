@@ -1,0 +1,220 @@
+"""The Explorer: the picture follows the controls exactly, errors are said, and what is stored stays the same."""
+
+import threading
+from base64 import b64decode
+from io import BytesIO
+from itertools import product
+
+import ipywidgets
+import nbformat
+import pytest
+from legible import assert_legible
+from PIL import Image
+from rich_drawing import RichDrawing, copied_bytes, describe, rich_explorer
+
+from splicelab.show.canvas import LiveCanvas
+from splicelab.show.explorer import Explorer
+from splicelab.show.style import new_figure
+
+EXTREMES = [dict(zip(("header", "pages", "flag"), v, strict=True)) for v in product((0, 512), (1, 6), ("given",))]
+
+
+def explorer(compute=lambda **values: values, draw=RichDrawing, text=describe, **controls):
+    return Explorer(controls, compute, draw, text)
+
+
+def picture(widget):
+    return widget.children[1].value
+
+
+def note(widget):
+    return widget.children[2].value
+
+
+def test_there_and_back_gives_the_same_bytes():
+    widget = rich_explorer()
+    header, pages = widget.controls["header"], widget.controls["pages"]
+    header.value = 30
+    first = picture(widget), note(widget)
+    header.value = 31
+    assert picture(widget) != first[0] and note(widget) != first[1]
+    pages.value = 6
+    pages.value, header.value = 3, 30
+    assert (picture(widget), note(widget)) == first
+
+
+@pytest.mark.parametrize("values", EXTREMES, ids=str)
+def test_updated_equals_freshly_built(values):
+    updated = LiveCanvas(RichDrawing())
+    for other in EXTREMES:
+        updated.png(other, copied_bytes(**other))
+    result = copied_bytes(**values)
+    assert updated.png(values, result) == LiveCanvas(RichDrawing()).png(values, result)
+
+
+@pytest.mark.parametrize("values", EXTREMES, ids=str)
+def test_the_picture_is_legible_at_the_extremes(values):
+    drawing = RichDrawing()
+    drawing.update(values, copied_bytes(**values))
+    assert_legible(drawing.figure)
+
+
+class Titled:
+    """A drawing that changes what is in the background: its title and limits."""
+
+    def __init__(self):
+        self.figure, self.axes = new_figure(3, 2)
+        self.axes.set(title="title of 100", xlim=(0, 10))
+        self.line = self.axes.axvline(1)
+        self.moving = [self.line]
+
+    def update(self, values, result):
+        self.line.set_xdata([result["x"] / 2] * 2)
+        self.axes.set_title(f"title of {result['x']}")
+        self.axes.set_xlim(0, result["x"])
+
+
+def test_a_change_in_the_background_is_drawn():
+    fresh = [LiveCanvas(Titled()).png({}, {"x": x}) for x in (10, 50)]
+    canvas = LiveCanvas(Titled())
+    assert [canvas.png({}, {"x": x}) for x in (10, 50, 10)] == [*fresh, fresh[0]]
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "said"),
+    [
+        (ipywidgets.IntSlider(value=1, min=0, max=9, description="x"), 2, "x: 2"),
+        (ipywidgets.Checkbox(value=False, description="x"), True, "x: yes"),
+        (ipywidgets.Dropdown(options=[("one", 1), ("two", 2)], description="x"), 2, "x: two"),
+        (ipywidgets.ToggleButtons(options=[("one", 1), ("two", 2)], description="x"), 2, "x: two"),
+        (ipywidgets.SelectionSlider(options=[("4 KiB", 4096), ("8 KiB", 8192)], description="x"), 8192, "x: 8 KiB"),
+        (ipywidgets.BoundedIntText(value=1, min=0, max=9, description="x"), 5, "x: 5"),
+    ],
+    ids=lambda item: type(item).__name__ if isinstance(item, ipywidgets.Widget) else "",
+)
+def test_any_control_moves_the_picture(control, value, said):
+    widget = explorer(lambda x: {"x": int(x) + 1}, Titled, lambda values, result: f"limit: {result['x']}", x=control)
+    before = picture(widget)
+    control.value = value
+    assert picture(widget) != before
+    assert str(value + 1) in note(widget)
+    assert widget._repr_mimebundle_()[0]["text/plain"] == f"Explorer: {said}\nlimit: {value + 1}"
+
+
+def test_values_out_of_bounds_cannot_be_entered():
+    widget = rich_explorer()
+    widget.controls["header"].value = 100_000
+    assert widget.controls["header"].value == 512
+    assert "1024" in note(widget)
+
+
+def test_refused_values_get_a_sentence_and_the_controls_stay_usable():
+    widget = rich_explorer()
+    before = picture(widget)
+    widget.controls["header"].value = 0
+    widget.controls["pages"].value = 0
+    assert "a message needs a header or a page" in note(widget)
+    assert "no picture for these values: a message needs" in widget._repr_mimebundle_()[0]["text/plain"]
+    widget.controls["pages"].value = 3
+    widget.controls["header"].value = 48
+    assert picture(widget) == before and widget.error is None and "role='alert'" not in note(widget)
+
+
+@pytest.mark.parametrize("broken", ["compute", "update", "text"])
+def test_an_exception_is_never_lost(broken):
+    def fail(x, part):
+        if x == 3 and part == broken:
+            raise RuntimeError(f"<{part}> failed")
+        return {"x": x}
+
+    class Drawing(Titled):
+        def update(self, values, result):
+            super().update(values, result)
+            fail(values["x"], "update")
+
+    slider = ipywidgets.IntSlider(value=1, min=1, max=9, description="x")
+    widget = explorer(lambda x: fail(x, "compute"), Drawing, lambda values, _: str(fail(values["x"], "text")), x=slider)
+    before = picture(widget)
+    slider.value = 3
+    assert f"RuntimeError: &lt;{broken}&gt; failed" in note(widget)
+    assert isinstance(widget.error, RuntimeError)
+    slider.value = 1
+    assert picture(widget) == before
+
+
+def test_first_values_that_fail_are_seen_in_the_cell():
+    with pytest.raises(ZeroDivisionError):
+        explorer(lambda x: 1 // x, x=ipywidgets.IntSlider(value=0, description="x"))
+    with pytest.raises(ValueError, match="'x' has no description"):
+        explorer(x=ipywidgets.IntSlider())
+
+
+def test_sliders_answer_while_they_move_unless_slow():
+    controls = {"x": ipywidgets.IntSlider(value=1, min=1, description="x")}
+    for slow in (False, True):
+        Explorer(controls, lambda x: {"x": x}, Titled, lambda values, result: "", slow=slow)
+        assert controls["x"].continuous_update is not slow
+
+
+def test_two_threads_never_mix_their_pictures():
+    busy, overlaps = [], []
+
+    def compute(x):
+        overlaps.append(len(busy))
+        busy.append(x)
+        threading.Event().wait(0.002)
+        busy.remove(x)
+        return {"x": x}
+
+    sliders = [ipywidgets.IntSlider(value=1, min=1, max=90, description="x") for _ in range(2)]
+    widgets = [explorer(compute, Titled, lambda values, result: f"limit: {result['x']}", x=s) for s in sliders]
+
+    def move(slider, start):
+        for x in range(start, start + 40, 4):
+            slider.value = x
+
+    threads = [threading.Thread(target=move, args=(s, start)) for s in sliders for start in (2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not any(overlaps)
+    for widget, slider in zip(widgets, sliders, strict=True):
+        assert note(widget).count(f"limit: {slider.value}") == 1
+        assert picture(widget) == LiveCanvas(Titled()).png({}, {"x": slider.value})
+
+
+def test_what_is_stored_is_crisp_and_stable():
+    (data, metadata), (again, _) = (rich_explorer()._repr_mimebundle_() for _ in range(2))
+    assert set(data) == {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"}
+    assert (data["image/png"], data["text/plain"]) == (again["image/png"], again["text/plain"])
+    assert metadata["image/png"] == {"width": 950, "height": 380}
+    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (1900, 760)
+    assert data["text/plain"].splitlines() == [
+        "Explorer: header (bytes): 48, payload (pages): 3, MSG_SPLICE_PAGES: given",
+        "bytes copied: 12384, 96, 96, 0, 96, 0",
+    ]
+
+
+def test_a_notebook_with_an_explorer_passes_strict_nbval(tmp_path, monkeypatch, pytestconfig):
+    import subprocess
+    import sys
+
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PYTHONPATH", f"{pytestconfig.rootpath}:{pytestconfig.rootpath / 'tests'}")
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    cells = [
+        "from rich_drawing import rich_explorer",
+        "explorer = rich_explorer()\nexplorer",
+        "explorer.controls['header'].value = 49\nexplorer",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = NotebookClient(notebook, kernel_name="python3", store_widget_state=False)
+    client.execute()
+    path = tmp_path / "explorer.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=60"]
+    run = subprocess.run([*command, "-p", "no:cacheprovider", path], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+    assert "3 passed" in run.stdout

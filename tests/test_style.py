@@ -1,0 +1,84 @@
+"""The style: words at axes, colours that stay apart, pictures that stay the same."""
+
+from base64 import b64decode
+from io import BytesIO
+from itertools import combinations
+
+import pytest
+from legible import assert_inside, assert_legible
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from splicelab.show.style import LIVE, OWNERS, TIMED_TEXT, Picture, axis_label, new_figure, owner_handles
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def small_picture():
+    figure, axes = new_figure(4, 2)
+    axes.bar(["a", "b"], [1, 2])
+    axes.set_ylabel(axis_label("bytes copied", LIVE))
+    return Picture(figure, "bytes copied: a 1, b 2")
+
+
+def test_axis_label_says_the_kind_of_evidence():
+    assert axis_label("bytes copied", "counted") == "bytes copied (counted)"
+    with pytest.raises(ValueError, match="guessed"):
+        axis_label("bytes copied", "guessed")
+
+
+def test_owners_are_told_apart():
+    assert len({owner.label for owner in OWNERS.values()}) == len(OWNERS)
+    for one, other in combinations(OWNERS.values(), 2):
+        apart = sum((a - b) ** 2 for a, b in zip(to_rgb(one.colour), to_rgb(other.colour), strict=True)) ** 0.5
+        assert apart > 0.25, (one.label, other.label)
+
+
+@pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
+def test_words_on_a_fill_are_legible(owner):
+    assert contrast(owner.colour, owner.ink) >= 3.8
+
+
+def test_legend_names_each_owner_and_refuses_others():
+    assert [handle.get_label() for handle in owner_handles(["slab", "free"])] == ["slab object", "free"]
+    with pytest.raises(KeyError):
+        owner_handles(["folio"])
+
+
+def test_a_picture_is_crisp_and_the_same_each_time():
+    data, metadata = small_picture()._repr_mimebundle_()
+    assert metadata == {"image/png": {"width": 400, "height": 200}}
+    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (800, 400)
+    assert data["text/plain"] == "bytes copied: a 1, b 2" == repr(small_picture())
+    assert data == small_picture()._repr_mimebundle_()[0]
+
+
+def test_timed_pictures_store_no_number():
+    assert not any(character.isdigit() for character in TIMED_TEXT)
+
+
+def test_a_plain_figure_is_legible():
+    assert_legible(small_picture().figure)
+
+
+def test_cut_overlapping_and_tiny_words_are_found():
+    figure, axes = new_figure(4, 2)
+    word = axes.text(0.95, 0.5, "MSG_ZEROCOPY", transform=figure.transFigure)
+    with pytest.raises(AssertionError, match="leaves the figure"):
+        assert_inside(figure)
+    word.set_x(0.5)
+    other = axes.text(0.5, 0.5, "sendpage", transform=figure.transFigure)
+    with pytest.raises(AssertionError, match="overlap"):
+        assert_legible(figure)
+    other.set(y=0.7, fontsize=7)
+    with pytest.raises(AssertionError, match="7"):
+        assert_legible(figure)
