@@ -1,0 +1,136 @@
+"""Timing: the statistics on made-up samples, the loop on a fake clock, and what a notebook stores."""
+
+import re
+
+import numpy as np
+import pytest
+
+from splicelab.evidence import timing
+from splicelab.evidence.timing import AGAIN, Timing, compare, median_interval
+
+STEADY = 100 + np.arange(31) % 5
+
+
+def made_up(factor, again=1.0, **more):
+    """Return a Timing in which B takes `factor` times A, and A again takes `again` times A."""
+    samples_ns = {"A": STEADY * 1.0, "B": STEADY * factor, "A" + AGAIN: STEADY * again}
+    return Timing(samples_ns, "A", {}, environment={"cpu": "abacus"}, **more)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the clock by one that kernels move."""
+
+    class Clock:
+        now_ns = 0
+
+        def kernel(self, cost_ns, log=None, name=None):
+            def run(iterations):
+                self.now_ns += cost_ns * iterations
+                if log is not None:
+                    log.append((name, iterations))
+                return iterations
+
+            return run
+
+    clock = Clock()
+    monkeypatch.setattr(timing.time, "perf_counter_ns", lambda: clock.now_ns)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("factor", "again", "tolerance", "verdict"),
+    [
+        (1.0, 1.0, None, "same"),
+        (1.09, 1.0, None, "same"),
+        (1.2, 1.0, None, "slower"),
+        (0.8, 1.0, None, "faster"),
+        (1.2, 1.1, None, "same"),
+        (1.5, 1.1, None, "slower"),
+        (1.06, 1.0, 0.05, "slower"),
+        (1.06, 1.0, 0.07, "same"),
+    ],
+)
+def test_verdict(factor, again, tolerance, verdict):
+    assert made_up(factor, again, tolerance=tolerance).verdict("B") == verdict
+
+
+def test_a_wide_interval_is_no_verdict():
+    samples_ns = {"A": np.full(31, 100.0), "B": np.tile([50.0, 130.0], 16)[1:], "A" + AGAIN: np.full(31, 100.0)}
+    assert Timing(samples_ns, "A", {}).verdict("B") == "same"
+
+
+def test_the_interval_covers_the_true_median_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(400):
+        _, low, high = median_interval(rng.lognormal(size=31))
+        hits += low <= 1.0 <= high
+    assert 0.93 <= hits / 400 <= 1.0
+
+
+def test_few_samples_have_no_interval():
+    assert median_interval(np.array([1.0, 2.0, 3.0])) == (2.0, -np.inf, np.inf)
+
+
+def test_compare_measures_what_kernels_cost(clock):
+    result = compare({"A": clock.kernel(100), "B": clock.kernel(250)}, samples=9)
+    table = result.table()
+    assert list(table["median_ns"]) == [100, 250, 100]
+    assert table.loc["B", "ratio"] == 2.5
+    assert list(table["verdict"]) == ["baseline", "slower", "same"]
+    assert set(table["n"]) == {9}
+
+
+def test_rounds_are_interleaved_and_calls_long_enough(clock):
+    log = []
+    kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 100), ("B", 300)]}
+    compare(kernels, samples=4, sample_ms=1)
+    rounds = log[-3 * (4 + timing.WARM_UP) :]
+    assert [name for name, _ in rounds[:6]] == ["A", "B", "A", "A", "B", "A"]
+    assert {iterations for _, iterations in rounds} == {4096}
+
+
+def test_costs_far_apart_get_their_own_iterations(clock):
+    log = []
+    kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 10), ("B", 10_000)]}
+    compare(kernels, samples=1, sample_ms=1, same_iterations=False)
+    assert set(log[-3:]) == {("A", 2**17), ("B", 128)}
+
+
+def test_an_interrupt_keeps_complete_rounds(clock):
+    calls = []
+
+    def kernel(iterations):
+        clock.now_ns += 10**7
+        calls.append(iterations)
+        if len(calls) == 25:
+            raise KeyboardInterrupt
+        return 0
+
+    result = compare({"A": kernel}, samples=31)
+    assert result.is_partial
+    assert len(result.samples_ns["A"]) == 8
+    assert repr(result) == "timed: 8 samples, interrupted, see table"
+
+
+def test_an_interrupt_before_any_round_is_passed_on(clock):
+    def kernel(iterations):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare({"A": kernel}, samples=31)
+
+
+def test_plain_text_is_stable_and_html_has_the_numbers():
+    result = made_up(1.2)
+    assert repr(result) == "timed: 31 samples, see table"
+    html = result._repr_html_()
+    assert "slower" in html and "1.2" in html and "abacus" in html and "A/A" in html
+
+
+def test_environment_names_machine_and_versions():
+    facts = timing.environment()
+    assert {"cpu", "kernel", "governor", "load", "python", "numba", "llvm"} <= set(facts)
+    assert all(isinstance(value, str) and value for value in facts.values())
+    assert re.search(r"kernel \w+", timing.describe(facts))
