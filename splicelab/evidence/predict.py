@@ -1,0 +1,140 @@
+"""Predict what a kernel counts for a scenario: the model of the send path, run call for call.
+
+Windows and ACKs are inputs of a scenario; everything else follows from the kernel's rules in ``splicelab.kernel``.
+"""
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from splicelab._jit import jit
+from splicelab.errors import InputError
+from splicelab.evidence.scenarios import SENDMSG_FLAGS, SPLICE_FLAGS, Message, Scenario, read_scenarios
+from splicelab.kernel.frag import TASK_FRAG
+from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
+from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
+from splicelab.kernel.profiles import use_profile
+from splicelab.kernel.schedule import start_schedule
+from splicelab.kernel.tcp import sendmsg
+from splicelab.kernel.tcp_output import finish, read_all, set_cork
+from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, SCHEDULE, new_world, reset, reset_tally
+
+EXPECTED = (
+    *("sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes"),
+    *("frag_appends", "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push"),
+)
+RUN_BYTES = 4 << 20
+FILE_CHUNK_BYTES = 512 << 10
+MORE, ZEROCOPY, SPLICE_MORE = SENDMSG_FLAGS["MSG_MORE"], SENDMSG_FLAGS["MSG_ZEROCOPY"], SPLICE_FLAGS["SPLICE_F_MORE"]
+the_world = functools.cache(new_world)
+
+
+@jit
+def alloc_run(w, size_bytes, order, kind):
+    """Return the address of adjacent blocks of 2**order pages that hold ``size_bytes``."""
+    first = alloc_pages(w, order, kind)
+    for _ in range((size_bytes - 1) // (PAGE_SIZE << order)):
+        alloc_pages(w, order, kind)
+    return first * PAGE_SIZE
+
+
+class Sender:
+    """One connection of a user program on a model kernel: its buffers, a file in the page cache, a task fragment."""
+
+    def __init__(self, scenario: Scenario):
+        self.world = w = the_world()
+        reset(w)
+        use_profile(w, scenario.kernel)
+        sk = w.sock[0]
+        sk.nonagle = NAGLE_OFF | NAGLE_PUSH if scenario.nodelay else 0
+        sk.receiver_shares_pages = 1
+        self.file = alloc_run(w, RUN_BYTES, 0, PAGE_CACHE)
+        self.user = alloc_run(w, RUN_BYTES, 0, USER)
+        if scenario.zerocopy is not None:
+            folio_pages = scenario.zerocopy.payload_folio // PAGE_SIZE
+            self.payload = alloc_run(w, RUN_BYTES, folio_pages.bit_length() - 1, USER)
+            self.offsets = scenario.zerocopy.offsets
+        if scenario.task_frag is not None:
+            cache = w.frag_cache[TASK_FRAG]
+            cache.offset, cache.size = scenario.task_frag.offset, scenario.task_frag.size
+            cache.page = alloc_pages(w, 3 if cache.size > PAGE_SIZE else 0, FRAGMENT)
+            w.page[cache.page].refcount = scenario.task_frag.refcount
+
+    def run(self, message: Message) -> dict:
+        """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags]."""
+        w = self.world
+        start_schedule(w, message.cwnd)
+        sk = w.sock[0]
+        sk.goals, sk.acks = len(message.goals), len(message.acks)
+        for row, goal in enumerate(message.goals):
+            w.goal[row] = goal
+        for row, (call, flush, acked_bytes) in enumerate(message.acks):
+            w.ack[row] = (call, flush, sk.write_seq + acked_bytes)
+        reset_tally(w)
+        for call in message.calls:
+            getattr(self, call[0])(*call[1:])
+            if message.receiver_reads == "after_each_call":
+                read_all(w)
+        finish(w)
+        tally = w.tally[0]
+        if tally.exhausted:
+            raise InputError("more skbs or memory in flight than the model holds")
+        counters = {name: int(tally[name]) for name in EXPECTED}
+        return counters | {"skbs": w.transmit[: w.transmitted].tolist()}
+
+    def sendmsg(self, sizes: list[int], flags: int) -> None:
+        """One sendmsg of a user program; what is pinned for MSG_ZEROCOPY has its recorded place in pages."""
+        w = self.world
+        iov_begin(w)
+        address = self.user
+        for number, size_bytes in enumerate(sizes):
+            if flags & ZEROCOPY:
+                part = number if len(sizes) > 1 else 1
+                address = (self.payload if part == 1 else self.user + part * PAGE_SIZE) + self.offsets[part]
+            iov_add(w, address, size_bytes)
+            address += size_bytes
+        sendmsg(w, flags & (MORE | ZEROCOPY | SENDMSG_FLAGS["MSG_EOR"]))
+
+    def sendfile(self, offset: int, size_bytes: int) -> None:
+        """Send part of the file through the task's own pipe."""
+        sendfile(self.world, self.file + offset, size_bytes, False)
+
+    def splice(self, pieces: list[tuple], flags: int) -> None:
+        """Fill one large pipe and splice it out; a file longer than 512 KiB goes in several rounds, MORE on all but the last."""
+        w = self.world
+        pipe_begin(w)
+        address = self.user
+        filled = in_file = 0
+        for place, (kind, offset, size_bytes) in enumerate(pieces):
+            if kind == "vmsplice":
+                filled += pipe_fill(w, address + offset, size_bytes, PIPE_BUFFERS)
+                address += (offset + size_bytes + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+                continue
+            for start in range(0, size_bytes, FILE_CHUNK_BYTES):
+                if start:
+                    pipe_drain(w, filled, True)
+                    filled = 0
+                filled += pipe_fill(w, self.file + offset + start, min(FILE_CHUNK_BYTES, size_bytes - start), PIPE_BUFFERS)
+        pipe_drain(w, filled, bool(flags & SPLICE_MORE))
+
+    def cork(self, is_on: int) -> None:
+        """Put the cork in, or pull it and let out what waited."""
+        set_cork(self.world, bool(is_on))
+
+
+def predict(scenarios: list[Scenario]) -> list[dict]:
+    """Return for each connection its id and its messages, each with every counter and its skbs."""
+    return [predict_one(scenario) for scenario in scenarios]
+
+
+def predict_one(scenario: Scenario) -> dict:
+    """Return the prediction for one connection."""
+    sender = Sender(scenario)
+    return {"id": scenario.id, "messages": [sender.run(message) for message in scenario.messages]}
+
+
+def predict_file(path: str | Path) -> list[str]:
+    """Return one line of JSON per connection of a scenario file."""
+    return [json.dumps(result, separators=(",", ":")) for result in predict(read_scenarios(path))]

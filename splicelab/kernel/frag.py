@@ -1,0 +1,191 @@
+"""The fragment allocators: pieces of shared pages, each piece with a page reference of its own.
+
+Sources: Linux 6.12 mm/page_alloc.c: __page_frag_alloc_align (downward); Linux 6.13 mm/page_frag_cache.c (upward);
+Linux 6.12 net/core/sock.c: skb_page_frag_refill; the v3 patch's alloc_skb_frag (netdev 2023-06-20, D. Howells).
+"""
+
+from splicelab._jit import jit
+from splicelab.kernel.memory import FRAGMENT, alloc_pages, free_pages, get_page, put_page
+from splicelab.kernel.slab import kfree, kmalloc
+from splicelab.kernel.world import FRAG_ALLOC, FRAG_FREE, NONE, PAGE_SIZE, log
+
+CACHE_ORDER = 3
+BIAS = 32768
+V3_ALIGN = 64
+TASK_FRAG, SK_FRAG, PAGE_FRAG, V3_CPU0, V3_CPU1 = range(5)
+ALLOCATORS = ("page_frag_down", "page_frag_up", "sk_page_frag", "v3_per_cpu", "page_per_object", "kmalloc")
+PAGE_FRAG_DOWN, PAGE_FRAG_UP, SK_PAGE_FRAG, V3_PER_CPU, PAGE_PER_OBJECT, KMALLOC = range(len(ALLOCATORS))
+
+
+@jit
+def new_cache_page(w, cache):
+    """Give a cache a new block, of order 3 or else of one page; return False when there is none."""
+    head = alloc_pages(w, CACHE_ORDER, FRAGMENT)
+    if head == NONE:
+        head = alloc_pages(w, 0, FRAGMENT)
+    cache.page = head
+    if head == NONE:
+        return False
+    cache.size = PAGE_SIZE << w.page[head].order
+    cache.pfmemalloc = w.page[head].pfmemalloc
+    return True
+
+
+@jit
+def skb_page_frag_refill(w, row, size_bytes):
+    """Make room in a page fragment whose user advances the offset himself; a page that nobody else holds restarts.
+
+    The restart does not compare ``size_bytes`` with the page, as in the kernel.
+    """
+    cache = w.frag_cache[row]
+    tally = w.tally[0]
+    tally.refills += 1
+    if cache.page != NONE:
+        if w.page[cache.page].refcount == 1:
+            cache.offset = 0
+            return True
+        if cache.offset + size_bytes <= cache.size:
+            return True
+        put_page(w, cache.page)
+    cache.offset = 0
+    tally.refill_newpage += 1
+    return new_cache_page(w, cache)
+
+
+@jit
+def sk_page_frag_alloc(w, row, size_bytes):
+    """Cut a piece upward from a page fragment, unaligned, with a reference of its own."""
+    if not skb_page_frag_refill(w, row, size_bytes):
+        return NONE
+    cache = w.frag_cache[row]
+    if cache.offset + size_bytes > cache.size:
+        return NONE
+    address = cache.page * PAGE_SIZE + cache.offset
+    cache.offset += size_bytes
+    get_page(w, cache.page)
+    return address
+
+
+@jit
+def refill_biased(w, cache, starts_at_end):
+    """Give a cache a new block and pay for all its pieces' references at once."""
+    if not new_cache_page(w, cache):
+        return False
+    w.page[cache.page].refcount += BIAS
+    cache.bias = BIAS + 1
+    cache.offset = cache.size if starts_at_end else 0
+    return True
+
+
+@jit
+def release_bias(w, cache):
+    """Return the references that were never handed out; True when no piece is in use and the block can start again."""
+    first = w.page[cache.page]
+    first.refcount -= cache.bias
+    if first.refcount != 0:
+        return False
+    if cache.pfmemalloc != 0:
+        free_pages(w, cache.page)
+        return False
+    first.refcount = BIAS + 1
+    cache.bias = BIAS + 1
+    w.tally[0].refurbishes += 1
+    return True
+
+
+@jit
+def page_frag_alloc_down(w, row, size_bytes, align_bytes):
+    """Cut a piece downward (up to 6.12), or return NONE: pieces in sequence never coalesce."""
+    cache = w.frag_cache[row]
+    if cache.page == NONE and not refill_biased(w, cache, True):
+        return NONE
+    if size_bytes > cache.offset:
+        if not release_bias(w, cache) and not refill_biased(w, cache, True):
+            return NONE
+        if size_bytes > cache.size:
+            return NONE
+        cache.offset = cache.size
+    cache.bias -= 1
+    cache.offset = (cache.offset - size_bytes) & -align_bytes
+    return cache.page * PAGE_SIZE + cache.offset
+
+
+@jit
+def page_frag_alloc_up(w, row, size_bytes):
+    """Cut a piece upward (since 6.13): pieces in sequence are adjacent. More than a page fails if it does not fit."""
+    cache = w.frag_cache[row]
+    if cache.page == NONE and not refill_biased(w, cache, False):
+        return NONE
+    if cache.offset + size_bytes > cache.size:
+        if size_bytes > PAGE_SIZE:
+            return NONE
+        if not release_bias(w, cache) and not refill_biased(w, cache, False):
+            return NONE
+        cache.offset = 0
+    address = cache.page * PAGE_SIZE + cache.offset
+    cache.bias -= 1
+    cache.offset += size_bytes
+    return address
+
+
+@jit
+def alloc_skb_frag(w, row, size_bytes):
+    """Cut a piece downward in steps of 64 bytes from a CPU's folio, as the v3 patch does."""
+    return page_frag_alloc_down(w, row, max(size_bytes, 1), V3_ALIGN)
+
+
+@jit
+def page_frag_alloc(w, row, size_bytes):
+    """Cut a piece from a page_frag_cache, in the direction of this kernel version."""
+    if w.profile[0].page_frag_upward != 0:
+        return page_frag_alloc_up(w, row, size_bytes)
+    return page_frag_alloc_down(w, row, size_bytes, 1)
+
+
+@jit
+def frag_alloc(w, allocator, size_bytes):
+    """Return the address of ``size_bytes`` from one of the ALLOCATORS, or NONE."""
+    if allocator == PAGE_FRAG_DOWN:
+        address = page_frag_alloc_down(w, PAGE_FRAG, size_bytes, 1)
+    elif allocator == PAGE_FRAG_UP:
+        address = page_frag_alloc_up(w, PAGE_FRAG, size_bytes)
+    elif allocator == SK_PAGE_FRAG:
+        address = sk_page_frag_alloc(w, SK_FRAG, size_bytes)
+    elif allocator == V3_PER_CPU:
+        address = alloc_skb_frag(w, V3_CPU0, size_bytes)
+    elif allocator == PAGE_PER_OBJECT:
+        head = alloc_pages(w, 0, FRAGMENT)
+        address = head * PAGE_SIZE if head != NONE else NONE
+    else:
+        return kmalloc(w, size_bytes)
+    if address != NONE:
+        w.tally[0].frag_allocs += 1
+        log(w, FRAG_ALLOC, address, size_bytes, 0)
+    return address
+
+
+@jit
+def frag_free(w, allocator, address):
+    """Give a piece back: drop its page reference, or kfree it."""
+    if allocator == KMALLOC:
+        kfree(w, address)
+        return
+    w.tally[0].frag_frees += 1
+    log(w, FRAG_FREE, address, 0, 0)
+    put_page(w, address // PAGE_SIZE)
+
+
+@jit
+def drain_caches(w):
+    """Give back what the caches themselves hold, so that a run can end with no page in use."""
+    for row in range(len(w.frag_cache)):
+        cache = w.frag_cache[row]
+        if cache.page == NONE:
+            continue
+        if row in (TASK_FRAG, SK_FRAG):
+            put_page(w, cache.page)
+        else:
+            first = w.page[cache.page]
+            first.refcount -= cache.bias - 1
+            put_page(w, cache.page)
+        cache.page = NONE

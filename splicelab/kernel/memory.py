@@ -1,0 +1,117 @@
+"""Pages: compound heads, reference counts, and who may take a reference.
+
+Source: Linux 6.12 include/linux/mm.h: get_page, put_page; include/linux/net.h: sendpage_ok.
+"""
+
+from splicelab._jit import jit
+from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
+
+FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(8)
+
+
+@jit
+def alloc_pages(w, order, kind):
+    """Return the head of 2**order new pages with one reference (none on frozen pages), or NONE.
+
+    A freed block is handed out again before new memory is touched, the last one first. Blocks are never merged.
+    """
+    if order > 0 and w.fail_high_order != 0:
+        return NONE
+    count = 1 << order
+    head = w.free_pages[order]
+    if head != NONE:
+        w.free_pages[order] = w.page[head].next
+    else:
+        head = (w.page_brk + count - 1) & -count
+        if head + count > PAGES:
+            w.tally[0].exhausted += 1
+            return NONE
+        w.page_brk = head + count
+    for page in range(head, head + count):
+        w.page[page].head = head
+    first = w.page[head]
+    first.order = order
+    first.kind = kind
+    first.queued = 0
+    first.pfmemalloc = w.from_reserves
+    first.refcount = 0 if is_frozen(w, head) else 1
+    tally = w.tally[0]
+    tally.new_pages += count
+    tally.pages_in_use += count
+    return head
+
+
+@jit
+def free_pages(w, head):
+    """Give a block back to the page allocator, whatever its count says."""
+    first = w.page[head]
+    first.kind = FREE
+    first.refcount = 0
+    first.next = w.free_pages[first.order]
+    w.free_pages[first.order] = head
+    w.tally[0].pages_in_use -= 1 << first.order
+
+
+@jit
+def is_frozen(w, head):
+    """Return whether the block is handed out with a count of zero: slab since 6.14, large kmalloc since 6.17."""
+    kind = w.page[head].kind
+    profile = w.profile[0]
+    return (kind == SLAB and profile.slab_pages_frozen != 0) or (
+        kind == LARGE_KMALLOC and profile.large_kmalloc_frozen != 0
+    )
+
+
+@jit
+def get_page(w, page):
+    """Take a reference on the page's head; on a frozen page nothing happens (the kernel warns)."""
+    head = w.page[page].head
+    if not is_frozen(w, head):
+        w.page[head].refcount += 1
+        w.tally[0].get_page += 1
+
+
+@jit
+def put_page(w, page):
+    """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
+    head = w.page[page].head
+    if is_frozen(w, head):
+        return
+    first = w.page[head]
+    tally = w.tally[0]
+    if first.refcount <= 0:
+        tally.double_put += 1
+        return
+    first.refcount -= 1
+    tally.put_page += 1
+    if first.refcount == 0:
+        free_pages(w, head)
+
+
+@jit
+def sendpage_ok(w, page):
+    """Return whether a reference on this page keeps its memory alive: not slab, and a count of at least one."""
+    head = w.page[page].head
+    return w.page[head].kind != SLAB and w.page[head].refcount >= 1
+
+
+@jit
+def queue_ref(w, page):
+    """Take the reference of a queued fragment, and note the memory that the queue pins from now on."""
+    get_page(w, page)
+    first = w.page[w.page[page].head]
+    first.queued += 1
+    if first.queued == 1:
+        tally = w.tally[0]
+        tally.pinned_bytes += PAGE_SIZE << first.order
+        tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
+
+
+@jit
+def queue_unref(w, page):
+    """Drop the reference of a queued fragment; the last one unpins its block."""
+    first = w.page[w.page[page].head]
+    first.queued -= 1
+    if first.queued == 0:
+        w.tally[0].pinned_bytes -= PAGE_SIZE << first.order
+    put_page(w, page)

@@ -1,0 +1,37 @@
+"""What a recording knows and the model does not predict: the size goals that calls read, and when ACKs arrived.
+
+Rows are ordered by (call, flush): flush 0 stands before a call (goals) or after it returned (ACKs), flush k for the
+k-th time that a sendmsg looked at its backlog. Without rows nothing changes, and nothing is acknowledged by itself.
+"""
+
+from splicelab._jit import jit
+from splicelab.kernel.tcp_output import is_due, process_acks
+
+
+@jit
+def start_schedule(w, cwnd):
+    """Begin a message: count its calls from zero, forget the rows of the last one, start with this window."""
+    sk = w.sock[0]
+    sk.calls = sk.goals = sk.next_goal = sk.acks = sk.next_ack = 0
+    sk.cwnd = cwnd
+
+
+@jit
+def read_goal(w, flush):
+    """Take over the MSS and size goal in force from this moment; return whether there was a new one."""
+    sk = w.sock[0]
+    is_new = False
+    while sk.next_goal < sk.goals and is_due(w.goal[sk.next_goal, 0], w.goal[sk.next_goal, 1], sk.calls, flush):
+        sk.mss = w.goal[sk.next_goal, 2]
+        sk.size_goal = w.goal[sk.next_goal, 3]
+        sk.next_goal += 1
+        is_new = True
+    return is_new
+
+
+@jit
+def flush_backlog(w, flush):
+    """Look at the backlog inside a call, after 16 new skbs; return whether MSS and goal must be read again."""
+    had_acks = process_acks(w, flush)
+    had_goal = read_goal(w, flush)
+    return had_acks or had_goal

@@ -1,0 +1,52 @@
+"""The wire: reads an skb's bytes at the moment of transmission, and the receiver compares them with what was meant."""
+
+from splicelab._jit import jit
+from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.world import PAGE_SIZE, WIRE_BYTES
+
+
+@jit
+def deliver(w, index):
+    """Let the receiver take an skb; bytes that differ from what the caller meant to send are counted as corrupt."""
+    skb = w.skb[index]
+    skb.delivered = 1
+    tally = w.tally[0]
+    tally.received_bytes += skb.len
+    if w.moves_bytes == 0:
+        return
+    position = skb.seq
+    for slot in range(skb.nr_frags):
+        frag = w.frag[index, slot]
+        source = frag.page * PAGE_SIZE + frag.offset
+        left = frag.size
+        while left > 0:
+            start = position % WIRE_BYTES
+            count = min(left, WIRE_BYTES - start)
+            copy_bytes(w.received, start, w.arena, source, count)
+            tally.corrupt_bytes += count_different(w.meant, w.received, start, count)
+            position += count
+            source += count
+            left -= count
+
+
+@jit
+def count_different(first, second, start, count):
+    """Return in how many of ``count`` bytes from ``start`` on two arrays differ."""
+    different = 0
+    for position in range(start, start + count):
+        different += first[position] != second[position]
+    return different
+
+
+@jit
+def mean_to_send(w, seq, address, size_bytes):
+    """Note that the stream shall carry these bytes of memory at ``seq``: what is in them now is what is meant."""
+    if w.moves_bytes == 0:
+        return
+    while size_bytes > 0:
+        start = seq % WIRE_BYTES
+        count = min(size_bytes, WIRE_BYTES - start)
+        copy_bytes(w.meant, start, w.arena, address, count)
+        seq += count
+        address += count
+        size_bytes -= count
