@@ -18,12 +18,16 @@ def start_schedule(w, cwnd):
 
 @jit
 def read_goal(w, flush):
-    """Take over the MSS and size goal in force from this moment; return whether there was a new one."""
+    """Take over the MSS and size goal in force from this moment; return whether there was a new one.
+
+    The largest window is not recorded. It bounds the size goal, so half of it is at least the goal.
+    """
     sk = w.sock[0]
     is_new = False
     while sk.next_goal < sk.goals and is_due(w.goal[sk.next_goal, 0], w.goal[sk.next_goal, 1], sk.calls, flush):
         sk.mss = w.goal[sk.next_goal, 2]
         sk.size_goal = w.goal[sk.next_goal, 3]
+        sk.half_window = max(sk.half_window, sk.size_goal)
         sk.next_goal += 1
         is_new = True
     return is_new

@@ -14,7 +14,7 @@ ORDERS = 11
 SKBS = 4096
 MAX_SKB_FRAGS = 17
 SEGMENTS = 1024
-PIPE_BUFFERS = 512
+PIPE_BUFFERS = 256
 FRAG_CACHES = 8
 SCHEDULE = 4096
 SLAB_CLASSES = 13
@@ -166,7 +166,7 @@ def reset_socket(w):
     sk.nonagle = 0
     sk.mss = 1448
     sk.size_goal = 65160
-    sk.half_window = 1 << 30
+    sk.half_window = 0
     sk.cwnd = 10
     sk.cwnd_limited = 0
     sk.max_packets_out = 0
