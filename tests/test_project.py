@@ -106,3 +106,8 @@ def test_files_name_no_place_that_only_one_machine_has():
         if path.suffix not in {".png", ".xz", ".gz"}:
             found = FORBIDDEN.search(path.read_text(encoding="utf-8"))
             assert not found, f"{path}: {found and found.group()}"
+
+
+def test_the_readme_lists_the_notebooks_there_are():
+    listed = re.findall(r"\(notebooks/(\w+\.ipynb)\)", (REPOSITORY / "README.md").read_text())
+    assert listed == sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
