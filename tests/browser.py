@@ -46,6 +46,8 @@ WATCH = """image => {
     window.addEventListener("keydown", event => { pressed = event.timeStamp; }, true);
     new MutationObserver(async () => {
         const start = pressed;
+        if (!start) return;
+        pressed = 0;
         await image.decode();
         requestAnimationFrame(() => {
             const painted = new MessageChannel();
@@ -176,8 +178,17 @@ class ExplorerPage:
         low, now, high = (float(self.handle.get_attribute(f"aria-value{part}")) for part in ("min", "now", "max"))
         return "ArrowRight" if now < (low + high) / 2 else "ArrowLeft"
 
+    def rest(self, quiet_s: float = 1) -> None:
+        """Wait until nothing has changed for some time: the last pictures of a drag come after the mouse is let go."""
+        before, since = self.state(), time.monotonic()
+        while time.monotonic() - since < quiet_s:
+            self.page.wait_for_timeout(50)
+            if self.state() != before:
+                before, since = self.state(), time.monotonic()
+
     def latencies_ms(self, moves: int) -> list[float]:
         """Milliseconds from each key press to its painted picture."""
+        self.rest()
         self.image.evaluate(WATCH)
         self.handle.focus()
         for move in range(1, moves + 1):

@@ -55,7 +55,7 @@ class Explorer(VBox):
         self._compute, self._draw, self._text, self._note = compute, draw, text, note
         self._arrange(slow)
         self._canvas = LiveCanvas(draw())
-        self._picture = Image(format="png")
+        self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
         self._show()
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
