@@ -55,7 +55,7 @@ class Explorer(VBox):
         self._compute, self._draw, self._text, self._note = compute, draw, text, note
         self._arrange(slow)
         self._canvas = LiveCanvas(draw())
-        self._picture = Image(format="png", tooltip="The picture follows the controls; the note says it in words")
+        self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
         self._show()
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
@@ -71,7 +71,6 @@ class Explorer(VBox):
         width_em = 0.6 * max((len(control.description) for control in self.controls.values()), default=0) + 1
         for control in self.controls.values():
             control.style.description_width = f"{width_em:.1f}em"
-            control.tooltip = control.tooltip or control.description
             if control.has_trait("readout"):
                 control.layout.width = f"{width_em + 22:.1f}em"
             if control.has_trait("continuous_update"):

@@ -1,0 +1,48 @@
+# make lab · make test · make notebooks · make soak · make clean
+# From a fresh clone these need Python >= 3.11, make and git; the rest is installed into .venv.
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+START := notebooks/00_start_here.ipynb
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help lab test notebooks soak clean
+help:
+	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
+	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
+	@echo "make notebooks  rerun and rewrite all notebooks"
+	@echo "make soak       longer searches for counterexamples"
+	@echo "make clean      remove build/ and .venv"
+
+.venv/ready: pyproject.toml tools/build_env.sh
+	@tools/build_env.sh
+
+lab: .venv/ready
+	@echo "Opening JupyterLab on $(START): loopback only, with a token; Ctrl-C ends it"
+	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(ROOT) $(START) $(LAB_ARGS)
+
+# Each kernel mode has its own numba cache: code of one mode must not serve another, nor two processes share a cold one.
+test: .venv/ready
+	@echo "== 1/5 style"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== 2/5 package, tools and structure of the notebooks"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) tests
+	@echo "== 3/5 kernels with every index checked"
+	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-boundscheck $(PYTEST) tests/kernel
+	@echo "== 4/5 kernels as plain Python"
+	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-plain $(PYTEST) tests/kernel
+	@echo "== 5/5 every cell of every notebook against its stored output"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
+	@echo "All passed"
+
+notebooks: .venv/ready
+	@echo "Rerunning and rewriting the notebooks, each in a fresh kernel"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python tools/write_notebooks.py
+
+soak: .venv/ready
+	@echo "Longer searches, 10,000 examples each"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,182 @@
+"""Who sends what: the kernel's own senders, rows of data/callers.csv, and what each hands to TCP for one message.
+
+A row's `sends_6_1` and `sends_6_12` are recipes, `METHOD:PIECES:FLAGS` per call; data/README.md explains them.
+"""
+
+import csv
+import re
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from splicelab.errors import InputError
+from splicelab.paths import data_path
+
+Row = TypeVar("Row", bound=BaseModel)
+Owner = Literal["slab", "large_kmalloc", "stack", "page_frag", "page", "none"]
+Bytes = Annotated[int, Field(ge=0, le=1 << 30)]
+Text = Annotated[str, Field(min_length=1)]
+
+_WORD = re.compile(r"(copy|sendpage|splice):((?:header|head|payload|trailer|[+])+)([*]?):([A-Z|~;-]+)")
+
+
+class Segment(NamedTuple):
+    """A run of bytes of one piece of a message (header, head, payload or trailer), and who owns the memory."""
+
+    piece: str
+    size_bytes: int
+    owner: str
+
+
+class Send(NamedTuple):
+    """One call into TCP: copy (sendmsg), sendpage, or splice (sendmsg with MSG_SPLICE_PAGES); flags without MSG_."""
+
+    method: str
+    segments: list[Segment]
+    flags: frozenset[str]
+
+
+def _words(recipe: str) -> list[tuple[str, list[str], str, list[list[str]]]]:
+    """Split a recipe into (method, pieces, "*" or "", flags as [[while more follows, at the end], the last page's])."""
+    words = []
+    for word in recipe.split():
+        if not (match := _WORD.fullmatch(word)):
+            raise ValueError(f"{word!r} is not METHOD:PIECES:FLAGS")
+        method, pieces, star, flags = match.groups()
+        choices = [(part.split("~") * 2)[:2] for part in flags.split(";")]
+        names = {flag for choice in choices for text in choice for flag in text.split("|")}
+        if unknown := names - {"MORE", "EOR", "-"} - ({"NOTLAST"} if method == "sendpage" else set()):
+            raise ValueError(f"{word!r}: unknown flag {' '.join(sorted(unknown))!r} of {method}")
+        if len(choices) > 1 + bool(star) or star and pieces != "payload":
+            raise ValueError(f"{word!r}: * and ; belong to payload alone")
+        words.append((method, pieces.split("+"), star, choices))
+    return words
+
+
+Recipe = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _words(text) and text)]
+
+
+class Caller(BaseModel):
+    """A row of data/callers.csv. Sizes in bytes; a payload unit of 0 means one piece per scatterlist entry."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    name: Text
+    header_bytes: Bytes
+    header_owner_6_1: Owner
+    header_owner_6_12: Owner
+    header_fate: Literal["freed", "rewritten", "kept", "none"]
+    head_bytes: Bytes
+    head_owner: Owner
+    payload_owner: Owner
+    payload_unit_bytes: Bytes
+    payload_bytes_max: Bytes
+    trailer_bytes: Bytes
+    trailer_bytes_min: Bytes
+    trailer_bytes_max: Bytes
+    trailer_owner: Owner
+    sends_6_1: Recipe
+    sends_6_12: Recipe
+    corked_6_1: bool
+    corked_6_12: bool
+    copies_into: Literal["task_frag", "sk_frag", "none"]
+    source: Text
+    note: str
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Caller":
+        if not self.trailer_bytes_min <= self.trailer_bytes <= self.trailer_bytes_max:
+            raise ValueError("trailer_bytes: not between trailer_bytes_min and trailer_bytes_max")
+        most_bytes = {"header": self.header_bytes, "head": self.head_bytes, "payload": self.payload_bytes_max}
+        there = sorted(piece for piece, size_bytes in most_bytes.items() if size_bytes)
+        there += ["trailer"] if self.trailer_bytes_max else []
+        for column in ("sends_6_1", "sends_6_12"):
+            sent = [piece for _, pieces, *_ in _words(getattr(self, column)) for piece in pieces]
+            if sorted(sent) != there:
+                raise ValueError(f"{column}: sends {' '.join(sent)}, and the sizes say {' '.join(there)}")
+        for piece in ("header_owner_6_1", "header_owner_6_12", "head_owner", "payload_owner", "trailer_owner"):
+            if (getattr(self, piece) == "none") == (piece.split("_")[0] in there):
+                raise ValueError(f"{piece}: {getattr(self, piece)} does not go with the size")
+        return self
+
+    def sends(self, kernel: str, payload_bytes: int, trailer_bytes: int | None = None) -> list[Send]:
+        """Return the calls that send one message on 6.1, or on any later kernel; pieces of no bytes are left out.
+
+        Raises
+        ------
+        InputError
+            Payload or trailer (the row's usual one unless given) is not of a size that this caller sends.
+        """
+        trailer_bytes = self.trailer_bytes if trailer_bytes is None else trailer_bytes
+        if not 0 <= payload_bytes <= self.payload_bytes_max:
+            raise InputError(f"{self.key}: payload: {payload_bytes} bytes, not 0 to {self.payload_bytes_max}")
+        if not self.trailer_bytes_min <= trailer_bytes <= self.trailer_bytes_max:
+            least, most = self.trailer_bytes_min, self.trailer_bytes_max
+            raise InputError(f"{self.key}: trailer: {trailer_bytes} bytes, not {least} to {most}")
+        old = kernel == "6.1"
+        have = {
+            "header": (self.header_bytes, self.header_owner_6_1 if old else self.header_owner_6_12),
+            "head": (self.head_bytes, self.head_owner),
+            "payload": (payload_bytes, self.payload_owner),
+            "trailer": (trailer_bytes, self.trailer_owner),
+        }
+        calls = []
+        for method, pieces, star, choices in _words(self.sends_6_1 if old else self.sends_6_12):
+            segments = [Segment(piece, *have[piece]) for piece in pieces if have[piece][0]]
+            if star and segments:
+                unit_bytes = self.payload_unit_bytes or payload_bytes
+                for start in range(0, payload_bytes, unit_bytes):
+                    part = segments[0]._replace(size_bytes=min(unit_bytes, payload_bytes - start))
+                    calls.append((method, [part], choices[0]))
+                calls[-1] = (method, [part], choices[-1])
+            elif segments:
+                calls.append((method, segments, choices[0]))
+        chosen = [more for _, _, (more, _) in calls[:-1]] + [end for _, _, (_, end) in calls[-1:]]
+        return [
+            Send(method, segments, frozenset(flags.split("|")) - {"-"})
+            for (method, segments, _), flags in zip(calls, chosen, strict=True)
+        ]
+
+
+def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
+    """Return the rows of a CSV file, each checked against a schema; its first column names the row and is unique.
+
+    Raises
+    ------
+    InputError
+        `FILE: row N (NAME): FIELD: what is wrong`; N is the number of the row's last line in an editor.
+    """
+    name, first = Path(path).name, next(iter(row_type.model_fields))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            raw = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not raw:
+        raise InputError(f"{name}: no row")
+    rows: dict[str, Row] = {}
+    for line, row in raw:
+        key = str(row.get(first))
+        where = f"{name}: row {line} ({ascii(key)[1:-1]:.40})"
+        if None in row or None in row.values():
+            raise InputError(f"{where}: {'too many' if None in row else 'too few'} columns")
+        if key in rows:
+            raise InputError(f"{where}: {first}: stands twice")
+        try:
+            rows[key] = row_type.model_validate(row)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            field = f"{problem['loc'][0]}: " if problem["loc"] else ""
+            text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            given = f", not {problem['input']!r:.60}" if field and problem["type"] != "value_error" else ""
+            raise InputError(f"{where}: {field}{text}{given}") from None
+    return list(rows.values())
+
+
+def load_callers(path: str | Path | None = None) -> dict[str, Caller]:
+    """Return the callers of data/callers.csv by key, in the file's order; InputError names row and field."""
+    rows = read_rows(data_path("callers.csv") if path is None else path, Caller)
+    return {caller.key: caller for caller in rows}

@@ -1,0 +1,125 @@
+"""What this machine has and lacks for each part of the workbook: one line each, with the remedy."""
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from splicelab.errors import InputError
+from splicelab.paths import data_path
+
+SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000  # include/uapi/asm-generic/socket.h, include/linux/socket.h
+
+
+class Lacking(Exception):
+    """A part cannot be used here; the message says what is missing and the remedy."""
+
+
+def _program(name: str, remedy: str) -> str:
+    """Return the first line in which an installed program names its version."""
+    if not (path := shutil.which(name)):
+        raise Lacking(f"no {name}: {remedy}")
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20)
+    return (done.stdout or done.stderr or path).strip().splitlines()[0]
+
+
+def _numba() -> str:
+    import llvmlite.binding
+    import numba
+
+    if numba.config.DISABLE_JIT:
+        raise Lacking("NUMBA_DISABLE_JIT is set, kernels run as plain Python: unset it to measure")
+    return f"numba {numba.__version__} for {llvmlite.binding.get_host_cpu_name()}"
+
+
+def _cache() -> str:
+    from splicelab import _jit
+
+    if not _jit.FOLDER:
+        raise Lacking("no writable folder, every process compiles anew: set NUMBA_CACHE_DIR to one")
+    return f"{_jit.FOLDER} ({len(list(_jit.FOLDER.rglob('*.nbc')))} kernels)"
+
+
+def _jupyter() -> str:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    command = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
+    if command.is_absolute() and command.resolve() != Path(sys.executable).resolve():
+        raise Lacking(f"kernel python3 is {command}, not this Python: python -m ipykernel install --sys-prefix")
+    return f"JupyterLab {version('jupyterlab')}, kernel python3 is this Python"
+
+
+def _cores() -> str:
+    count, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    if load > 0.5 * count:
+        raise Lacking(f"{count} cores, but a load of {load:.1f}: let the machine come to rest before timing")
+    return f"{count} cores, load {load:.1f}"
+
+
+@contextmanager
+def _loopback() -> Iterator[socket.socket]:
+    """Connect over TCP; yield the sending end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname(), timeout=5) as sender, server.accept()[0]:
+            yield sender
+
+
+def _sockets() -> str:
+    with _loopback():
+        return f"TCP over loopback, MTU {Path('/sys/class/net/lo/mtu').read_text().strip()}, Linux {platform.release()}"
+
+
+def _splice() -> str:
+    read_end, write_end = os.pipe()
+    with _loopback() as sender, tempfile.TemporaryFile() as file, open(read_end, "rb"), open(write_end, "wb"):
+        file.truncate(4096)
+        os.splice(file.fileno(), write_end, 4096)
+        os.splice(read_end, sender.fileno(), 4096)
+    return "file -> pipe -> socket"
+
+
+def _zerocopy() -> str:
+    with _loopback() as sender:
+        sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+        sender.send(bytes(4096), MSG_ZEROCOPY)
+    return "accepted (over loopback the kernel copies after all)"
+
+
+def _perf() -> str:
+    found = _program("perf", "apt install linux-perf")
+    if (level := int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())) > 1 and os.geteuid():
+        raise Lacking(f"perf_event_paranoid is {level}: sysctl kernel.perf_event_paranoid=1, or be root")
+    return found
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "python": lambda: f"{platform.python_version()} ({sys.executable})",
+    "kernels": _numba,
+    "cache": _cache,
+    "data": lambda: str(data_path()),
+    "notebooks": _jupyter,
+    "browser test": lambda: f"{_program('chromium', 'apt install chromium')}, playwright {version('playwright')}",
+    "timing": _cores,
+    "bench": lambda: _program("gcc", "apt install gcc libc6-dev"),
+    "live: sockets": _sockets,
+    "live: splice": _splice,
+    "live: zerocopy": _zerocopy,
+    "live: iperf3": lambda: _program("iperf3", "apt install iperf3"),
+    "live: perf": _perf,
+}
+
+
+def report() -> Iterator[str]:
+    """Yield one line a part: what is there, or what is missing and what to do."""
+    for part, check in PARTS.items():
+        try:
+            yield f"ok     {part:15} {check()}"
+        except (Lacking, InputError, ImportError, LookupError, OSError, subprocess.SubprocessError) as reason:
+            yield f"lacks  {part:15} {' '.join(str(reason).split())}"

@@ -1,0 +1,164 @@
+"""Recordings of real kernels: what they counted, beside what the model predicts for the same calls.
+
+Recorded evidence. Two kinds: TCP connections of a user program (`read_recorded`, `compare`) and kernel code that
+sends (`caller_operations`: nvme-tcp, nfsd, siw). Every file is checked against data/recordings/manifest.csv first.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from splicelab.callers import read_rows
+from splicelab.errors import InputError
+from splicelab.evidence.scenarios import Scenario, parse_scenario, read_lines
+from splicelab.paths import data_path
+
+# The counters that a recording may hold, in the order of the tables; skbs are [length, truesize, nr_frags] each.
+COUNTERS = (
+    "sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes", "frag_appends",
+    "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push", "skbs",
+)  # fmt: skip
+
+
+class RecordingFile(BaseModel):
+    """A row of the manifest: a stored file, what is in it, and where it came from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^(callers/)?[\w.-]+$")]
+    kind: Literal["connections", "events", "operations", "summary"]
+    kernel: Literal["6.1", "6.12", "6.1 6.12"]
+    package: Annotated[str, Field(min_length=1)]
+    made: Annotated[str, Field(min_length=1)]
+    lines: Annotated[int, Field(gt=0)]
+    bytes: Annotated[int, Field(gt=0)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Recorded(NamedTuple):
+    """A recorded connection: what was sent, the name of its pattern, and per message the kernel's counts."""
+
+    scenario: Scenario
+    kind: str
+    messages: list[dict]
+
+
+def manifest(kind: str | None = None) -> list[RecordingFile]:
+    """Return the recordings of one kind, or all."""
+    rows = read_rows(data_path("recordings", "manifest.csv"), RecordingFile)
+    return [row for row in rows if kind in (None, row.kind)]
+
+
+def recording_path(row: RecordingFile) -> Path:
+    """Return the path of a recording after its checksum was compared; InputError if it is another file."""
+    path = data_path("recordings", *row.file.split("/"))
+    if hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
+        raise InputError(f"{path}: sha256 is not the one in manifest.csv; restore the file (git checkout -- data)")
+    return path
+
+
+def read_recorded() -> list[Recorded]:
+    """Return every recorded connection, in the order of the manifest."""
+    recorded = []
+    for row in manifest("connections"):
+        path = recording_path(row)
+        for number, line in read_lines(path):
+            scenario = parse_scenario(line, f"{path}:{number}")
+            raw = json.loads(line)
+            counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
+            recorded.append(Recorded(scenario, raw["kind"], counts))
+    return recorded
+
+
+def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
+    """Put recorded and predicted values beside each other, a row per connection, message and counter.
+
+    Columns: kernel, mtu, kind, id, message, counter, recorded, predicted, equal. A value that was not recorded,
+    because timing decided about it, is None and so is `equal`. `predicted` has the form that predict() returns.
+
+    Raises
+    ------
+    InputError
+        A prediction is missing, of another connection, or lacks a counter.
+    """
+    if len(recorded) != len(predicted):
+        raise InputError(f"prediction: {len(predicted)} connections for {len(recorded)} recorded ones")
+    rows = []
+    for (scenario, kind, messages), answer in zip(recorded, predicted, strict=True):
+        if answer["id"] != scenario.id or len(answer["messages"]) != len(messages):
+            raise InputError(f"prediction {answer['id']!r}: not of the recorded connection {scenario.id!r}")
+        for number, (was, said) in enumerate(zip(messages, answer["messages"], strict=True)):
+            for counter in COUNTERS:
+                if counter not in said:
+                    raise InputError(f"prediction {answer['id']!r}: messages[{number}]: no {counter}")
+                value, guess = was.get(counter), said[counter]
+                guess = [list(skb) for skb in guess] if counter == "skbs" else guess
+                equal = None if value is None else value == guess
+                rows.append((scenario.kernel, scenario.mtu, kind, scenario.id, number, counter, value, guess, equal))
+    columns = ["kernel", "mtu", "kind", "id", "message", "counter", "recorded", "predicted", "equal"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compare(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
+    """Count per kernel, mtu, pattern and counter in how many messages the prediction is exact.
+
+    Columns: kernel, mtu, kind, counter, exact, total, left_out (messages in which the counter was not recorded).
+    """
+    table = beside(recorded, predicted)
+    table["exact"] = table["equal"].eq(True)
+    table["total"] = table["equal"].notna()
+    table["left_out"] = table["equal"].isna()
+    groups = table.groupby(["kernel", "mtu", "kind", "counter"], sort=False)
+    return groups[["exact", "total", "left_out"]].sum().reset_index()
+
+
+def crosstab(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay out what compare() returns as kernel x mtu x pattern against counter, cells "exact/total"."""
+    cells = table.assign(cell=table["exact"].astype(str) + "/" + table["total"].astype(str))
+    wide = cells.pivot(index=["kernel", "mtu", "kind"], columns="counter", values="cell")
+    return wide[[counter for counter in COUNTERS if counter in wide]]
+
+
+@lru_cache(maxsize=1)
+def _operations() -> list[tuple[str, dict]]:
+    """Return every recorded operation of a kernel sender with its caller's name."""
+    lines = []
+    for row in manifest("operations"):
+        caller = row.file.removeprefix("callers/").split("-")[0]
+        lines += [(caller, json.loads(line)) for _, line in read_lines(recording_path(row))]
+    return lines
+
+
+def caller_operations() -> pd.DataFrame:
+    """Return one row per recorded operation and side of the connection, for nvme-tcp, nfs and siw.
+
+    Columns: caller, kernel, cfg, op (as recorded, `what|cfg|read or write|bytes|buffer offset|repetition`), role
+    (H host or client, T target or server, s0 and s1 the two ends of siw), calls (a list of (name, bytes, flag bits,
+    kind of memory)), pushes, copied_bytes, spliced_bytes, skbs (a list of (length, truesize, nr_frags)).
+    """
+    rows = []
+    for caller, operation in _operations():
+        sides: dict[str, dict] = {}
+        for code, *event in operation["ev"]:
+            if code in ("call", "push", "xmit"):
+                empty = {"calls": [], "pushes": 0, "copied_bytes": 0, "spliced_bytes": 0, "skbs": []}
+                side = sides.setdefault(event[0], empty)
+            if code == "call":
+                calling = side
+                calling["calls"].append((event[1], event[2], int(event[3], 16), event[4]))
+            elif code == "push":
+                side["pushes"] += 1
+            elif code == "xmit":
+                side["skbs"].append(tuple(event[1:4]))
+            elif code == "copy":
+                calling["copied_bytes"] += event[0]
+            elif code == "splice_ret":
+                calling["spliced_bytes"] += max(event[0], 0)
+        head = {"caller": caller, "kernel": operation["kernel"], "cfg": operation["cfg"], "op": operation["op"]}
+        rows += [{**head, "role": role, **counts} for role, counts in sorted(sides.items())]
+    return pd.DataFrame(rows)

@@ -1,0 +1,20 @@
+"""Settings of all tests: no window, and how long a search for counterexamples takes."""
+
+import matplotlib
+from hypothesis import HealthCheck, settings
+from numba.core import config as numba_config
+
+matplotlib.use("Agg")
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]  # the first example may compile kernels
+
+settings.register_profile(
+    "test", max_examples=300, derandomize=True, deadline=None, print_blob=True, suppress_health_check=SLOW
+)
+settings.register_profile("plain", settings.get_profile("test"), max_examples=30)
+settings.register_profile("soak", settings.get_profile("test"), max_examples=10_000, derandomize=False)
+settings.load_profile("plain" if numba_config.DISABLE_JIT else "test")
+
+
+def pytest_report_header():
+    mode = "plain Python" if numba_config.DISABLE_JIT else "compiled"
+    return f"kernels: {mode}{', every index checked' if numba_config.BOUNDSCHECK else ''}"

@@ -1,0 +1,24 @@
+"""The doctor has a line for every part, with the remedy where something is missing."""
+
+import pytest
+
+from splicelab import cli, doctor
+
+
+def test_every_part_gets_one_line(capsys):
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[7:22].strip() for line in lines] == list(doctor.PARTS)
+    assert all(line.startswith(("ok ", "lacks ")) and line[23:] for line in lines)
+
+
+def test_a_missing_program_comes_with_its_remedy(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(doctor.Lacking, match="no gcc: apt install gcc"):
+        doctor.PARTS["bench"]()
+    assert "lacks  live: iperf3    no iperf3: apt install iperf3" in list(doctor.report())
+
+
+@pytest.mark.parametrize("part", ["python", "kernels", "notebooks", "live: sockets", "live: splice"])
+def test_what_the_tests_themselves_need_is_found(part):
+    assert doctor.PARTS[part]()
