@@ -17,9 +17,9 @@ from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
 from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.schedule import start_schedule
-from splicelab.kernel.tcp import sendmsg
-from splicelab.kernel.tcp_output import finish, read_all, set_cork
-from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, SCHEDULE, new_world, reset, reset_tally
+from splicelab.kernel.tcp import sendmsg, set_cork
+from splicelab.kernel.tcp_input import finish, read_all
+from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, new_world, reset, reset_tally
 
 EXPECTED = (
     *("sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes"),
@@ -102,12 +102,12 @@ class Sender:
         sendfile(self.world, self.file + offset, size_bytes, False)
 
     def splice(self, pieces: list[tuple], flags: int) -> None:
-        """Fill one large pipe and splice it out; a file longer than 512 KiB goes in several rounds, MORE on all but the last."""
+        """Fill one large pipe and splice it out; more than 512 KiB of file goes in rounds that announce MORE."""
         w = self.world
         pipe_begin(w)
         address = self.user
-        filled = in_file = 0
-        for place, (kind, offset, size_bytes) in enumerate(pieces):
+        filled = 0
+        for kind, offset, size_bytes in pieces:
             if kind == "vmsplice":
                 filled += pipe_fill(w, address + offset, size_bytes, PIPE_BUFFERS)
                 address += (offset + size_bytes + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
@@ -116,7 +116,8 @@ class Sender:
                 if start:
                     pipe_drain(w, filled, True)
                     filled = 0
-                filled += pipe_fill(w, self.file + offset + start, min(FILE_CHUNK_BYTES, size_bytes - start), PIPE_BUFFERS)
+                chunk_bytes = min(FILE_CHUNK_BYTES, size_bytes - start)
+                filled += pipe_fill(w, self.file + offset + start, chunk_bytes, PIPE_BUFFERS)
         pipe_drain(w, filled, bool(flags & SPLICE_MORE))
 
     def cork(self, is_on: int) -> None:

@@ -5,7 +5,7 @@ k-th time that a sendmsg looked at its backlog. Without rows nothing changes, an
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.tcp_output import is_due, process_acks
+from splicelab.kernel.tcp_input import acknowledge
 
 
 @jit
@@ -39,3 +39,28 @@ def flush_backlog(w, flush):
     had_acks = process_acks(w, flush)
     had_goal = read_goal(w, flush)
     return had_acks or had_goal
+
+
+@jit
+def is_due(call, flush, now_call, now_flush):
+    """Return whether a row of the schedule stands at or before this moment."""
+    return call < now_call or (call == now_call and flush <= now_flush)
+
+
+@jit
+def process_acks(w, flush):
+    """Process the ACKs of the schedule that waited at this moment; return whether there were any."""
+    sk = w.sock[0]
+    first = sk.next_ack
+    while sk.next_ack < sk.acks and is_due(w.ack[sk.next_ack, 0], w.ack[sk.next_ack, 1], sk.calls, flush):
+        seq = w.ack[sk.next_ack, 2]
+        sk.next_ack += 1
+        acknowledge(w, seq)
+    return sk.next_ack != first
+
+
+@jit
+def release_sock(w):
+    """End a call: count it and process the ACKs that arrived while the socket was busy."""
+    w.sock[0].calls += 1
+    process_acks(w, 0)

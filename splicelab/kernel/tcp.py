@@ -6,9 +6,9 @@ Source: Linux 6.12 and 6.1 net/ipv4/tcp.c: tcp_sendmsg_locked; Linux 6.1 net/ipv
 from splicelab._jit import jit
 from splicelab.kernel.attach import append_copy, append_splice, append_zerocopy, pick_uarg
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.schedule import flush_backlog, read_goal
+from splicelab.kernel.schedule import flush_backlog, read_goal, release_sock
 from splicelab.kernel.skb import append_frag, charge, entail, queue_tail, remove_empty_tail
-from splicelab.kernel.tcp_output import is_forced_push, mark_push, push, release_sock, write_xmit
+from splicelab.kernel.tcp_output import is_forced_push, mark_push, push, push_pending, write_xmit
 from splicelab.kernel.world import (
     CALL,
     EMSGSIZE,
@@ -18,6 +18,8 @@ from splicelab.kernel.world import (
     MSG_SENDPAGE_NOTLAST,
     MSG_SPLICE_PAGES,
     MSG_ZEROCOPY,
+    NAGLE_CORK,
+    NAGLE_OFF,
     NAGLE_PUSH,
     NONE,
     PAGE_SIZE,
@@ -36,6 +38,7 @@ def sendmsg(w, flags):
     """
     sk = w.sock[0]
     tally = w.tally[0]
+    tally.sends += 1
     tally.sendmsg += 1
     tally.sendmsg_bytes += w.iov_left
     log(w, CALL, flags, sk.write_seq, w.iov_left)
@@ -118,6 +121,7 @@ def sendpage(w, page, offset, size_bytes, flags):
         iov_add(w, page * PAGE_SIZE + offset, size_bytes)
         return sendmsg(w, flags & MSG_MORE)
     tally = w.tally[0]
+    tally.sends += 1
     tally.sendpages += 1
     tally.sendpages_bytes += size_bytes
     log(w, CALL, flags, sk.write_seq, size_bytes)
@@ -154,3 +158,21 @@ def sendpage(w, page, offset, size_bytes, flags):
         push(w, flags, mss, sk.nonagle)
     release_sock(w)
     return size_bytes
+
+
+@jit
+def set_cork(w, is_on):
+    """Cork the socket, or uncork it and send what waited; uncorking counts as a call when there is something to send.
+
+    Source: Linux 6.12 net/ipv4/tcp.c: __tcp_sock_set_cork.
+    """
+    sk = w.sock[0]
+    if is_on:
+        sk.nonagle |= NAGLE_CORK
+        return
+    sk.nonagle &= ~NAGLE_CORK
+    if sk.nonagle & NAGLE_OFF:
+        sk.nonagle |= NAGLE_PUSH
+    if sk.send_head != NONE:
+        push_pending(w)
+        release_sock(w)

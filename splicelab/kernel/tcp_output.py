@@ -1,18 +1,16 @@
-"""What leaves, and when: push, Nagle and cork, the congestion window's quota, ACKs, loss and retransmission.
+"""What leaves, and when: push, Nagle and cork, the congestion window's quota.
 
 Source: Linux 6.12 and 6.1 net/ipv4/tcp.c: tcp_push; net/ipv4/tcp_output.c: tcp_write_xmit, tcp_mss_split_point,
-tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test; net/ipv4/tcp_input.c: tcp_clean_rtx_queue, tcp_data_snd_check.
+tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.skb import free_skb, grow_skb, queue_tail, split_skb
+from splicelab.kernel.skb import grow_skb, queue_tail, split_skb
 from splicelab.kernel.wire import deliver
 from splicelab.kernel.world import (
-    ACK,
     LOSE,
     MSG_MORE,
     NAGLE_CORK,
-    NAGLE_OFF,
     NAGLE_PUSH,
     NONE,
     PUSH,
@@ -148,131 +146,3 @@ def validate_cwnd(w, is_limited):
         sk.cwnd_limited = 1 if is_limited else 0
         sk.max_packets_out = sk.packets_out
         sk.cwnd_usage_seq = sk.snd_nxt
-
-
-@jit
-def acknowledge(w, seq):
-    """Process an ACK up to ``seq``: drop what it covers, open the window by slow start, push what waited."""
-    sk = w.sock[0]
-    sk.snd_una = max(sk.snd_una, min(seq, sk.snd_nxt))
-    log(w, ACK, sk.snd_una, 0, 0)
-    acked_segs = 0
-    while sk.una_head != sk.send_head:
-        index = sk.una_head
-        skb = w.skb[index]
-        if skb.seq + skb.len <= sk.snd_una:
-            acked_segs += skb.gso_segs
-            sk.una_head = skb.next
-            continue
-        covered = sk.snd_una - skb.seq
-        if covered > skb.acked_bytes and skb.gso_segs > 1:
-            left = (skb.len - covered + skb.gso_size - 1) // skb.gso_size
-            acked_segs += skb.gso_segs - left
-            skb.gso_segs = left
-            skb.acked_bytes = covered
-        break
-    sk.packets_out -= acked_segs
-    if sk.cwnd_limited != 0 or sk.cwnd < 2 * sk.max_packets_out:
-        sk.cwnd += acked_segs
-    if sk.receiver_shares_pages == 0:
-        read_all(w)
-    push_pending(w)
-
-
-@jit
-def read_all(w):
-    """Let the receiver read: over loopback only now do the fragments of ACKed skbs lose their references."""
-    sk = w.sock[0]
-    while sk.read_head != sk.una_head:
-        index = sk.read_head
-        sk.read_head = w.skb[index].next
-        if sk.read_head != NONE:
-            w.skb[sk.read_head].prev = NONE
-        else:
-            sk.tail = NONE
-        free_skb(w, index)
-
-
-@jit
-def retransmit(w):
-    """Send again all that was lost, in the bytes that memory holds *now*. Return the number of skbs."""
-    sk = w.sock[0]
-    index = sk.una_head
-    count = 0
-    while index != sk.send_head:
-        skb = w.skb[index]
-        if skb.delivered == 0:
-            log(w, TRANSMIT, index, skb.seq, skb.len)
-            deliver(w, index)
-            count += 1
-        index = skb.next
-    w.tally[0].retransmits += count
-    return count
-
-
-@jit
-def set_cork(w, is_on):
-    """Cork the socket, or uncork it and send what waited; uncorking counts as a call when there is something to send.
-
-    Source: Linux 6.12 net/ipv4/tcp.c: __tcp_sock_set_cork.
-    """
-    sk = w.sock[0]
-    if is_on:
-        sk.nonagle |= NAGLE_CORK
-        return
-    sk.nonagle &= ~NAGLE_CORK
-    if sk.nonagle & NAGLE_OFF:
-        sk.nonagle |= NAGLE_PUSH
-    if sk.send_head != NONE:
-        push_pending(w)
-        release_sock(w)
-
-
-@jit
-def finish(w):
-    """End a message: all that is in flight is ACKed, what waits behind MORE goes by timer, the receiver reads all."""
-    sk = w.sock[0]
-    while sk.una_head != NONE:
-        if sk.una_head == sk.send_head:
-            send_by_timer(w)
-        acknowledge(w, sk.snd_nxt)
-    read_all(w)
-
-
-@jit
-def send_by_timer(w):
-    """Send the head of the queue whatever Nagle or MORE says, as the probe timer does after 200 ms.
-
-    Source: Linux 6.12 net/ipv4/tcp_output.c: tcp_write_wakeup.
-    """
-    sk = w.sock[0]
-    index = sk.send_head
-    if w.skb[index].len > sk.mss:
-        split_skb(w, index, sk.mss)
-    mark_push(w, index)
-    transmit(w, index, sk.mss)
-
-
-@jit
-def is_due(call, flush, now_call, now_flush):
-    """Return whether a row of the schedule stands at or before this moment."""
-    return call < now_call or (call == now_call and flush <= now_flush)
-
-
-@jit
-def process_acks(w, flush):
-    """Process the ACKs of the schedule that waited at this moment; return whether there were any."""
-    sk = w.sock[0]
-    first = sk.next_ack
-    while sk.next_ack < sk.acks and is_due(w.ack[sk.next_ack, 0], w.ack[sk.next_ack, 1], sk.calls, flush):
-        seq = w.ack[sk.next_ack, 2]
-        sk.next_ack += 1
-        acknowledge(w, seq)
-    return sk.next_ack != first
-
-
-@jit
-def release_sock(w):
-    """End a call: count it and process the ACKs that arrived while the socket was busy."""
-    w.sock[0].calls += 1
-    process_acks(w, 0)

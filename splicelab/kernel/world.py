@@ -15,6 +15,8 @@ SKBS = 4096
 MAX_SKB_FRAGS = 17
 SEGMENTS = 1024
 PIPE_BUFFERS = 256
+PIECES = 512
+ACK_DELAY_MAX = 63
 FRAG_CACHES = 8
 SCHEDULE = 4096
 SLAB_CLASSES = 13
@@ -39,7 +41,7 @@ COUNTERS = (
     *("frag_appends", "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push"),
     # what the caller and the wire see
     *("sends", "skbs", "segments", "short_segments", "pushes", "frag_slots", "retransmits"),
-    *("sent_bytes", "received_bytes", "corrupt_bytes", "eio", "short_sends"),
+    *("sent_bytes", "received_bytes", "corrupt_bytes", "eio", "refused", "short_sends"),
     # memory
     *("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refurbishes", "new_pages", "get_page", "put_page"),
     *("truesize_peak", "pinned_peak_bytes", "pinned_bytes", "pages_in_use", "objects_in_use"),
@@ -74,6 +76,13 @@ SKB = _int64(
     *("uarg", "pure_zerocopy", "eor", "psh", "delivered", "next", "prev"),
 )
 
+PIECE = _int64("role", "size", "owner", "fate", "address", "kept_address")
+STEP = _int64("method", "first_piece", "pieces", "flags")
+PLAN = _int64(
+    *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "handled"),
+    *("ack_delay", "lose_every", "neighbours", "unacked"),
+)
+
 FRAG = _int64("page", "offset", "size")
 SEGMENT = _int64("address", "size")
 FRAG_CACHE = _int64("page", "offset", "size", "bias", "pfmemalloc")
@@ -100,6 +109,10 @@ WORLD = np.dtype(
         ("pipe_head", "i8"),
         ("pipe_tail", "i8"),
         ("transmitted", "i8"),
+        ("plan", PLAN, (1,)),
+        ("piece", PIECE, (PIECES,)),
+        ("step", STEP, (PIECES,)),
+        ("message_end", "i8", (ACK_DELAY_MAX + 1,)),
         ("logging", "i8"),
         ("events", "i8"),
         ("free_pages", "i8", (ORDERS,)),

@@ -1,0 +1,181 @@
+"""Run a caller's messages through an alternative on a kernel profile, and count."""
+
+import functools
+from collections import namedtuple
+
+import numba
+
+from splicelab._jit import jit
+from splicelab.alternatives import BUILT_IN, OWN, send_message
+from splicelab.callers import Caller
+from splicelab.errors import InputError
+from splicelab.kernel import world as kernel
+from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
+from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, begin_message, close_run, end_message, open_run
+from splicelab.kernel.profiles import use_profile
+from splicelab.kernel.tcp_input import acknowledge, retransmit
+
+WARM_UP = 2
+BROKEN = ("leaked", "double_put", "exhausted")
+FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
+MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
+Tally = namedtuple("Tally", kernel.COUNTERS)
+the_world = functools.cache(kernel.new_world)
+
+
+@jit
+def run_messages(w, key, messages):
+    """Send so many messages by one of the package's alternatives."""
+    for _ in range(messages):
+        begin_message(w)
+        end_message(w, send_message(w, key))
+
+
+@functools.cache
+def _own_loop(function):
+    """Return the same loop for a reader's own function, compiled for it."""
+
+    @numba.njit
+    def run_own(w, messages):
+        for _ in range(messages):
+            begin_message(w)
+            end_message(w, function(w))
+
+    return run_own
+
+
+def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes: int | None, owners: dict) -> None:
+    """Write a caller's message into the world: its pieces with their owners, and the calls that it makes itself.
+
+    ``owners`` replaces the owner of a role, for the question what an alternative does with other memory.
+    """
+    plan = w.plan[0]
+    plan.pieces = plan.steps = 0
+    fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
+    for send in caller.sends(profile, payload_bytes, trailer_bytes):
+        step = w.step[plan.steps]
+        step.method = METHODS.index(send.method)
+        step.first_piece = plan.pieces
+        step.flags = sum(FLAGS[flag] for flag in send.flags)
+        for role, size_bytes, owner in send.segments:
+            unit_bytes = caller.payload_unit_bytes or size_bytes if role == "payload" else size_bytes
+            for start in range(0, size_bytes, unit_bytes):
+                if plan.pieces == kernel.PIECES:
+                    raise InputError(f"payload: more than {kernel.PIECES} pieces in one message")
+                piece = w.piece[plan.pieces]
+                piece.role = ROLES.index(role)
+                piece.size = min(unit_bytes, size_bytes - start)
+                piece.owner = OWNERS.index(owners.get(role, owner))
+                piece.fate = FATES.index("kept") if role in ("payload", "head") else fate
+                piece.address = piece.kept_address = 0
+                plan.pieces += 1
+        step.pieces = plan.pieces - step.first_piece
+        plan.steps += 1
+    plan.corked = caller.corked_6_1 if profile == "6.1" else caller.corked_6_12
+
+
+def run(
+    caller: Caller,
+    alternative: str,
+    profile: str = "6.12+v3",
+    messages: int = 1,
+    *,
+    payload_bytes: int = 4096,
+    trailer_bytes: int | None = None,
+    mtu: int = 65536,
+    allocator: str = "page_frag_down",
+    flag: bool = True,
+    scatter_gather: bool = True,
+    nodelay: bool = True,
+    ack_delay: int = 0,
+    lose_every: int = 0,
+    moves_bytes: bool = True,
+    owners: dict | None = None,
+    warm_up: int = WARM_UP,
+    logging: bool = False,
+    world=None,
+) -> Tally:
+    """Return what ``messages`` messages of a caller cost on a connection that has sent a few already.
+
+    Every byte that arrives is compared with what was meant (``moves_bytes``); counters of memory and of the wire
+    include the ACK that lets go of it. ``ack_delay`` is in messages, ``lose_every`` n loses the first skb of each
+    n-th message, which is sent again before its ACK.
+
+    Raises
+    ------
+    InputError
+        A key that is not in its table, a size that the caller does not send or the model does not hold.
+    RuntimeError
+        The run leaked memory or dropped a reference twice: a defect of the alternative, never a result.
+    """
+    w = open_world(profile, world)
+    if alternative not in BUILT_IN and alternative not in OWN:
+        raise InputError(f"alternative: {alternative!r} is not one of {', '.join((*BUILT_IN, *OWN))}")
+    if allocator not in ALLOCATORS:
+        raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
+    if mtu not in MSS_BYTES:
+        raise InputError(f"mtu: {mtu} is not one of {', '.join(map(str, MSS_BYTES))}")
+    if not 0 <= ack_delay <= kernel.ACK_DELAY_MAX:
+        raise InputError(f"ack_delay: {ack_delay} messages, not 0 to {kernel.ACK_DELAY_MAX}")
+    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {})
+    plan, sk = w.plan[0], w.sock[0]
+    message_bytes = sum(int(w.piece[place].size) for place in range(plan.pieces))
+    if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
+        raise InputError(f"payload: {message_bytes} bytes a message in flight {ack_delay + 1} times, more than 2 MiB")
+    plan.allocator, plan.flag = ALLOCATORS.index(allocator), flag
+    plan.ack_delay, plan.lose_every = ack_delay, lose_every
+    sk.mss, sk.size_goal = MSS_BYTES[mtu]
+    sk.half_window = sk.size_goal
+    sk.scatter_gather = scatter_gather
+    sk.nonagle = kernel.NAGLE_OFF if nodelay else 0
+    sk.cwnd = 1 << 20
+    sk.frag_cache = SK_FRAG if caller.copies_into == "sk_frag" else TASK_FRAG
+    w.moves_bytes = moves_bytes
+    open_run(w)
+    send = functools.partial(run_messages, w, BUILT_IN.index(alternative)) if alternative in BUILT_IN else None
+    send = send or functools.partial(_own_loop(OWN[alternative]), w)
+    send(warm_up)
+    start_counting(w)
+    w.logging = logging
+    send(messages)
+    settle(w)
+    counted = w.tally[0].copy()
+    close_run(w)
+    broken = [f"{name} {w.tally[0][name]}" for name in BROKEN if w.tally[0][name]]
+    if broken:
+        raise RuntimeError(f"{alternative} on {profile}: {', '.join(broken)}")
+    return Tally(*(int(value) for value in counted))
+
+
+def open_world(profile: str, world=None):
+    """Return the shared world (or the one given) as a fresh machine of this profile."""
+    w = the_world() if world is None else world
+    kernel.reset(w)
+    use_profile(w, profile)
+    return w
+
+
+@jit
+def start_counting(w):
+    """Set the counters of events to zero and keep those of what is held now."""
+    tally = w.tally[0]
+    pages, objects, pinned = tally.pages_in_use, tally.objects_in_use, tally.pinned_bytes
+    kernel.reset_tally(w)
+    tally.pages_in_use, tally.objects_in_use, tally.pinned_bytes = pages, objects, pinned
+    tally.pinned_peak_bytes = pinned
+
+
+@jit
+def settle(w):
+    """Let the last ACKs arrive."""
+    retransmit(w)
+    acknowledge(w, w.sock[0].write_seq)
+
+
+def outcome(tally: Tally) -> str:
+    """Say in words how the messages of a run ended: delivered, or what went wrong first."""
+    if tally.refused:
+        return "refused (-EIO)"
+    if tally.short_sends:
+        return "short send"
+    return "corrupt bytes" if tally.corrupt_bytes else "delivered"

@@ -1,0 +1,60 @@
+"""One message of a caller, sent by every alternative: the notebooks' table, counted."""
+
+import pandas as pd
+
+from splicelab.alternatives import BUILT_IN, OWN
+from splicelab.alternatives.run import Tally, outcome, run
+from splicelab.callers import load_callers
+from splicelab.errors import InputError
+from splicelab.kernel.profiles import PROFILES
+
+DEFAULT_PROFILE = "6.12+v3"
+COUNTERS = (
+    *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "refills", "new_pages"),
+    *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
+    *("truesize_peak", "pinned_peak_bytes", "eio", "short_sends", "sent_bytes", "received_bytes", "corrupt_bytes"),
+)
+
+
+def pick_caller(key: str):
+    """Return a caller by its key; raise InputError with the keys there are."""
+    callers = load_callers()
+    if key not in callers:
+        raise InputError(f"caller: {key!r} is not one of {', '.join(callers)}")
+    return callers[key]
+
+
+def compare(
+    caller: str,
+    payload_bytes: int,
+    alternatives: tuple[str, ...] = (),
+    profile: str = DEFAULT_PROFILE,
+    **options,
+) -> dict:
+    """Return what one message costs by each alternative (all of them by default), as plain numbers.
+
+    ``options`` go to `splicelab.alternatives.run.run`. Raises InputError for a key that is in no table.
+    """
+    shape = pick_caller(caller)
+    if profile not in PROFILES:
+        raise InputError(f"profile: {profile!r} is not one of {', '.join(PROFILES)}")
+    rows = []
+    for key in alternatives or (*BUILT_IN, *OWN):
+        tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
+        rows.append({"alternative": key, "outcome": outcome(tally), "counters": pick(tally)})
+    return {"caller": caller, "payload_bytes": payload_bytes, "profile": profile, "rows": rows}
+
+
+def pick(tally: Tally) -> dict[str, int]:
+    """Return the counters that a comparison shows, by name."""
+    return {name: getattr(tally, name) for name in COUNTERS}
+
+
+def as_table(comparison: dict, counters: tuple[str, ...] = COUNTERS) -> pd.DataFrame:
+    """Return a comparison as a table, a row per alternative."""
+    rows = [
+        {"alternative": row["alternative"], "outcome": row["outcome"]}
+        | {name: row["counters"][name] for name in counters}
+        for row in comparison["rows"]
+    ]
+    return pd.DataFrame(rows).set_index("alternative")

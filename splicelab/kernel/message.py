@@ -1,0 +1,231 @@
+"""One message of a caller: pieces with an owner, built in memory, sent by an alternative, ACKed some messages later.
+
+The plan of a message says which pieces there are and in which calls the caller itself sends them. What is *meant* is
+written down before the alternative runs and independently of it; the receiver compares.
+"""
+
+from splicelab._jit import jit
+from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.frag import PAGE_FRAG, drain_caches, frag_alloc, frag_free, page_frag_alloc
+from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.memory import FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
+from splicelab.kernel.slab import kfree, kmalloc
+from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
+from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
+from splicelab.kernel.world import (
+    ACK_DELAY_MAX,
+    MSG_SPLICE_PAGES,
+    NONE,
+    PAGE_SIZE,
+    REWRITE,
+    WIRE_BYTES,
+    log,
+)
+
+OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
+OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
+ROLES = ("header", "head", "payload", "trailer")
+HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
+FATES = ("freed", "rewritten", "kept")
+FREED, REWRITTEN, KEPT = range(len(FATES))
+METHODS = ("copy", "sendpage", "splice")
+COPY_CALL, SENDPAGE_CALL, SPLICE_CALL = range(len(METHODS))
+PAYLOAD_STEP, PIECE_STEP, MESSAGE_STEP = 13, 101, 37
+
+
+@jit
+def content(message, place, position):
+    """Return the byte that stands at a position of a piece: no two neighbours, pieces or messages look alike."""
+    return (message * MESSAGE_STEP + place * PIECE_STEP + position * PAYLOAD_STEP + 1) & 0xFF
+
+
+@jit
+def alloc_owned(w, owner, size_bytes):
+    """Return memory for a piece as its owner gets it; for a page owner a block that holds it all."""
+    if owner in (OWN_SLAB, OWN_LARGE):
+        return kmalloc(w, size_bytes)
+    if owner == OWN_FRAG:
+        w.tally[0].frag_allocs += 1
+        return page_frag_alloc(w, PAGE_FRAG, size_bytes)
+    order = 0
+    while (PAGE_SIZE << order) < size_bytes:
+        order += 1
+    kind = STACK if owner == OWN_STACK else STATIC if owner == OWN_STATIC else PAGE_CACHE
+    return alloc_pages(w, order, kind) * PAGE_SIZE
+
+
+@jit
+def free_owned(w, owner, address):
+    """Give memory back as its owner does."""
+    if owner in (OWN_SLAB, OWN_LARGE):
+        kfree(w, address)
+    else:
+        w.tally[0].frag_frees += owner == OWN_FRAG
+        put_page(w, address // PAGE_SIZE)
+
+
+@jit
+def write_piece(w, place):
+    """Write this message's bytes into a piece; payload keeps the bytes that it got first."""
+    piece = w.piece[place]
+    if w.moves_bytes != 0 and piece.role != PAYLOAD:
+        for position in range(piece.size):
+            w.arena[piece.address + position] = content(w.plan[0].messages, place, position)
+
+
+@jit
+def build(w, place):
+    """Build a piece in the caller's own memory: fresh memory if it is freed after the send, else the same again."""
+    piece = w.piece[place]
+    if piece.role == PAYLOAD:
+        return
+    if piece.fate == REWRITTEN:
+        piece.address = piece.kept_address
+        log(w, REWRITE, piece.address, piece.size, place)
+    else:
+        piece.address = alloc_owned(w, piece.owner, piece.size)
+    write_piece(w, place)
+
+
+@jit
+def release(w, place):
+    """Do what the caller does with its piece once the send has returned."""
+    piece = w.piece[place]
+    if piece.role != PAYLOAD and piece.fate != REWRITTEN:
+        free_owned(w, piece.owner, piece.address)
+
+
+@jit
+def build_in_frag(w, place):
+    """Build a piece in a page fragment from the start; what lies in pages already stays where it is."""
+    piece = w.piece[place]
+    if piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE):
+        build(w, place)
+        return
+    piece.address = frag_alloc(w, w.plan[0].allocator, piece.size)
+    write_piece(w, place)
+
+
+@jit
+def release_frag(w, place):
+    """Drop the caller's own reference of a piece that was built by build_in_frag."""
+    piece = w.piece[place]
+    if piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE):
+        release(w, place)
+    else:
+        frag_free(w, w.plan[0].allocator, piece.address)
+
+
+@jit
+def add_piece(w, place):
+    """Point the next segment of the send at a piece."""
+    iov_add(w, w.piece[place].address, w.piece[place].size)
+
+
+@jit
+def splice_flag(w):
+    """Return MSG_SPLICE_PAGES if this run gives the flag (it is a parameter everywhere), else no flag."""
+    return MSG_SPLICE_PAGES if w.plan[0].flag != 0 else 0
+
+
+@jit
+def send_step(w, place):
+    """Make one of the caller's own calls; return the bytes taken or a negative errno."""
+    step = w.step[place]
+    if step.method == SENDPAGE_CALL:
+        piece = w.piece[step.first_piece]
+        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size, step.flags)
+    iov_begin(w)
+    for number in range(step.first_piece, step.first_piece + step.pieces):
+        add_piece(w, number)
+    return sendmsg(w, step.flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
+
+
+@jit
+def open_run(w):
+    """Lay out what outlives a message: payload with its bytes, and memory that the caller writes again and again."""
+    plan = w.plan[0]
+    plan.bytes = plan.messages = plan.unacked = 0
+    for place in range(plan.pieces):
+        piece = w.piece[place]
+        plan.bytes += piece.size
+        if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+            piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size)
+        if w.moves_bytes != 0 and piece.role == PAYLOAD:
+            for position in range(piece.size):
+                w.arena[piece.address + position] = content(0, place, position)
+
+
+@jit
+def begin_message(w):
+    """Note what the next message means to say, from the stream's position on."""
+    plan = w.plan[0]
+    plan.messages += 1
+    plan.first_byte = w.sock[0].write_seq
+    if w.moves_bytes == 0:
+        return
+    seq = plan.first_byte
+    for place in range(plan.pieces):
+        piece = w.piece[place]
+        if piece.role != PAYLOAD:
+            for position in range(piece.size):
+                w.meant[(seq + position) % WIRE_BYTES] = content(plan.messages, place, position)
+        else:
+            done = 0
+            while done < piece.size:
+                start = (seq + done) % WIRE_BYTES
+                count = min(piece.size - done, WIRE_BYTES - start)
+                copy_bytes(w.meant, start, w.arena, piece.address + done, count)
+                done += count
+        seq += piece.size
+
+
+@jit
+def end_message(w, sent):
+    """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
+    plan = w.plan[0]
+    tally = w.tally[0]
+    if sent < 0:
+        tally.refused += 1
+    elif sent < plan.bytes:
+        tally.short_sends += 1
+    sk = w.sock[0]
+    w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
+    if plan.messages > plan.ack_delay:
+        retransmit(w)
+        acknowledge(w, w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)])
+    if plan.lose_every != 0 and plan.messages % plan.lose_every == 0:
+        sk.lose = 1
+
+
+@jit
+def close_run(w):
+    """End the run: everything is ACKed, every owner gives its memory back, and what is still in use has leaked."""
+    retransmit(w)
+    finish(w)
+    for place in range(w.plan[0].pieces):
+        piece = w.piece[place]
+        if piece.kept_address != 0:
+            free_owned(w, piece.owner, piece.kept_address)
+            piece.kept_address = 0
+    drain_caches(w)
+    tally = w.tally[0]
+    tally.leaked = tally.objects_in_use
+    for page in range(w.page_brk):
+        kind = w.page[page].kind
+        if w.page[page].head == page and kind not in (FREE, SLAB):
+            tally.leaked += 1
+
+
+@jit
+def cork(w):
+    """Cork the socket if this caller does so around its calls."""
+    if w.plan[0].corked != 0:
+        set_cork(w, True)
+
+
+@jit
+def uncork(w):
+    """Pull the cork again."""
+    if w.plan[0].corked != 0:
+        set_cork(w, False)
