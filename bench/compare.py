@@ -24,7 +24,9 @@ MEMCPY_SIZES = (16, 48, 128, 512, 4096, 16384, 65536, 1 << 20)
 CHECKSUM_SIZES = (48, 1448, 4096, 65536)
 PAYLOAD_PAGES = (1, 16)
 ARENA_BYTES = 256 << 20
+PAGE_BYTES = 4096
 PLACES = 1 << 18
+MESSAGES = 2048
 SAMPLES = 201
 SAMPLE_MS = 1.0
 BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01}
@@ -63,8 +65,9 @@ def build(folder: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
-def pair(reference, kernel, *args) -> tuple[Callable[[int], int], Callable[[int], int]]:
-    """Return (kernel, reference) bound to the same arrays and numbers, the iterations left open."""
+def pair(library: ctypes.CDLL, name: str, *args) -> tuple[Callable[[int], int], Callable[[int], int]]:
+    """Return the loop `name` of loops.py and of reference.c on the same arguments, the iterations left open."""
+    kernel, reference = getattr(loops, name), getattr(library, name)
     reference.restype = ctypes.c_uint64
     reference.argtypes = [ctypes.c_void_p if isinstance(arg, np.ndarray) else ctypes.c_int64 for arg in args]
     reference.argtypes += [ctypes.c_int64]
@@ -72,25 +75,34 @@ def pair(reference, kernel, *args) -> tuple[Callable[[int], int], Callable[[int]
     return (lambda iterations: kernel(*args, iterations)), (lambda iterations: reference(*plain, iterations))
 
 
+def aligned(size_bytes: int, offset_bytes: int = 0) -> np.ndarray:
+    """Return zeroed bytes at an offset from a page boundary: where malloc puts them would differ from run to run."""
+    raw = np.zeros(size_bytes + 2 * PAGE_BYTES, np.uint8)
+    start = -raw.ctypes.data % PAGE_BYTES + offset_bytes
+    return raw[start : start + size_bytes]
+
+
 def copy_cases(library: ctypes.CDLL) -> Iterator[Case]:
     """Yield memcpy against libc, then copy with checksum and gather against C, from hot and cold sources."""
     rng = np.random.default_rng(0)
-    src = rng.integers(0, 256, ARENA_BYTES, dtype=np.uint8)
-    dst = np.zeros(2 << 20, np.uint8)
+    src = aligned(ARENA_BYTES)
+    src[:] = rng.integers(0, 256, ARENA_BYTES, dtype=np.uint8)
+    dst = aligned(
+        2 << 20, PAGE_BYTES // 2
+    )  # half a page off: a load must not look like a recent store (4 KiB aliasing)
+    hot = np.arange(4) * 64
     for size in MEMCPY_SIZES:
-        yield Case("copy", "memcpy", size, "libc memcpy", *pair(library.copy_hot, loops.copy_hot, dst, src, size))
+        yield Case("copy", "memcpy", size, "libc memcpy", *pair(library, "copy_loop", dst, src, size))
     for size in CHECKSUM_SIZES:
-        hot = pair(library.checksum_hot, loops.checksum_hot, dst, src, size)
-        yield Case("copy", "copy_checksum hot", size, "C", *hot)
-        places = rng.integers(0, (ARENA_BYTES - size) // 64, PLACES) * 64
-        cold = pair(library.checksum_cold, loops.checksum_cold, dst, src, size, places, PLACES - 1)
-        yield Case("copy", "copy_checksum cold", size, "C", *cold)
+        cold = rng.integers(0, (ARENA_BYTES - size) // 64, PLACES) * 64
+        for heat, places in (("hot", hot), ("cold", cold)):
+            both = pair(library, "checksum_loop", dst, src, size, places, len(places) - 1)
+            yield Case("copy", f"copy_checksum {heat}", size, "C", *both)
     for pages in PAYLOAD_PAGES:
-        sizes = np.array([48] + [4096] * pages + [4])
-        messages = 2048
-        table = rng.permutation(ARENA_BYTES // 4096)[: len(sizes) * messages] * 4096
-        for heat, mask in (("hot", 0), ("cold", messages - 1)):
-            both = pair(library.gather_rows, loops.gather_rows, dst, src, table, sizes, len(sizes), mask)
+        sizes = np.array([48] + [PAGE_BYTES] * pages + [4])
+        table = rng.permutation(ARENA_BYTES // PAGE_BYTES)[: len(sizes) * MESSAGES] * PAGE_BYTES
+        for heat, mask in (("hot", 0), ("cold", MESSAGES - 1)):
+            both = pair(library, "gather_loop", dst, src, table, sizes, len(sizes), mask)
             yield Case("copy", f"gather {heat}", int(sizes.sum()), "C", *both)
 
 

@@ -1,6 +1,6 @@
 /*
  * What the kernels are held against: the same rules in plain C, each in a loop that is entered once per sample.
- * Every loop returns a checksum of its results and walks over four source lines, so that no compiler can drop
+ * Every loop returns a checksum of its results and changes its source every time, so that no compiler can drop
  * or hoist its work. Byte order: little-endian, as numba's machines are.
  */
 #include <stddef.h>
@@ -51,7 +51,8 @@ static int64_t gather(target_t dst, source_t src, const int64_t *offsets, const 
 	return copied;
 }
 
-EXPORT uint64_t copy_hot(target_t dst, source_t src, int64_t size, int64_t iterations)
+/* A hot source: four neighbouring lines in turn. */
+EXPORT uint64_t copy_loop(target_t dst, source_t src, int64_t size, int64_t iterations)
 {
 	uint64_t sum = 0;
 
@@ -62,28 +63,8 @@ EXPORT uint64_t copy_hot(target_t dst, source_t src, int64_t size, int64_t itera
 	return sum;
 }
 
-EXPORT uint64_t copy_cold(target_t dst, source_t src, int64_t size, const int64_t *places, int64_t mask,
-			  int64_t iterations)
-{
-	uint64_t sum = 0;
-
-	for (int64_t i = 0; i < iterations; i++) {
-		memcpy(dst, src + places[i & mask], (size_t)size);
-		sum += dst[i & 15];
-	}
-	return sum;
-}
-
-EXPORT uint64_t checksum_hot(target_t dst, source_t src, int64_t size, int64_t iterations)
-{
-	uint64_t sum = 0;
-
-	for (int64_t i = 0; i < iterations; i++)
-		sum += copy_checksum(dst, src + (i & 3) * 64, (size_t)size);
-	return sum;
-}
-
-EXPORT uint64_t checksum_cold(target_t dst, source_t src, int64_t size, const int64_t *places, int64_t mask,
+/* Operation i reads from places[i & mask]: four neighbouring lines are a hot source, a shuffled arena a cold one. */
+EXPORT uint64_t checksum_loop(target_t dst, source_t src, int64_t size, const int64_t *places, int64_t mask,
 			      int64_t iterations)
 {
 	uint64_t sum = 0;
@@ -94,7 +75,7 @@ EXPORT uint64_t checksum_cold(target_t dst, source_t src, int64_t size, const in
 }
 
 /* Message i takes its `count` offsets from row i of a table of mask + 1 rows; one row is a hot source. */
-EXPORT uint64_t gather_rows(target_t dst, source_t src, const int64_t *offsets, const int64_t *sizes, int64_t count,
+EXPORT uint64_t gather_loop(target_t dst, source_t src, const int64_t *offsets, const int64_t *sizes, int64_t count,
 			    int64_t mask, int64_t iterations)
 {
 	uint64_t sum = 0;
