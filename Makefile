@@ -20,7 +20,8 @@ help:
 
 lab: .venv/ready
 	@echo "Opening JupyterLab on $(START): loopback only, with a token; Ctrl-C ends it"
-	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(ROOT) $(START) $(LAB_ARGS)
+	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(CURDIR) $(ROOT) \
+		--LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
 # Each kernel mode has its own numba cache: code of one mode must not serve another, nor two processes share a cold one.
 test: .venv/ready

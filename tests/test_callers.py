@@ -6,6 +6,7 @@ import pytest
 
 from splicelab.callers import Caller, load_callers, read_rows
 from splicelab.errors import InputError
+from splicelab.evidence.traces import caller_operations
 from splicelab.paths import DATA
 
 CALLERS = load_callers()
@@ -61,9 +62,65 @@ def test_nvme_as_recorded():
 
 
 def test_an_nfs_client_holds_back_what_more_follows():
-    assert calls("sunrpc_client", "6.12", 65536) == [("copy", 180, "MORE"), ("copy", 65536, "")]
+    assert calls("sunrpc_client", "6.12", 65536) == [("copy", 184, "MORE"), ("copy", 65536, "")]
     assert [flags for *_, flags in calls("sunrpc_client", "6.12", 1, 3)] == ["MORE", "MORE", ""]
-    assert calls("sunrpc_client", "6.1", 0) == [("copy", 180, "")]
+    assert calls("sunrpc_client", "6.1", 0) == [("copy", 184, "")]
+
+
+FLAG_BITS = {"MORE": 0x8000, "NOTLAST": 0x20000, "EOR": 0x80}
+RECORDED_AS = {  # which row describes a recorded operation, and by how many bytes its head differs in 6.12
+    ("nvme", "read", "T"): ("nvmet_tcp", 0),
+    ("nvme", "write", "H"): ("nvme_tcp", 0),
+    ("nfs", "read", "T"): ("sunrpc_server", 16),
+    ("nfs", "write", "H"): ("sunrpc_client", 0),
+}
+
+
+def as_recorded(send):
+    """Return a call as the tracer saw it."""
+    bits = sum(FLAG_BITS[flag] for flag in send.flags)
+    return send.method, sum(segment.size_bytes for segment in send.segments), bits
+
+
+def from_recording(call):
+    """Return a recorded call in the words of the recipes, without flags that do not change what is sent."""
+    name, size_bytes, bits, _ = call
+    method = "sendpage" if name == "sendpages" else "splice" if bits & 0x8000000 else "copy"
+    return method, size_bytes, bits & sum(FLAG_BITS.values())
+
+
+def test_rows_say_what_was_recorded_call_for_call():
+    compared = set()
+    for operation in caller_operations().query("caller != 'siw' and cfg != 'dd'").itertuples():
+        what, _, direction, payload_bytes, offset, _ = operation.op.split("|")
+        key, more_bytes = RECORDED_AS.get((what, direction, operation.role), (None, 0))
+        payload_bytes = int(payload_bytes)
+        # A large write of nvme-tcp is asked for by the target first, and an unaligned one has two bio_vecs.
+        if key is None or key == "nvme_tcp" and (payload_bytes > 4096 or offset != "0"):
+            continue
+        kernel = "6.1" if operation.kernel == "6.1.192" else "6.12"
+        caller = CALLERS[key]
+        if kernel == "6.12":
+            caller = caller.model_copy(update={"head_bytes": caller.head_bytes + more_bytes})
+        padding = -payload_bytes % 4 if what == "nfs" else None
+        expected = [as_recorded(send) for send in caller.sends(kernel, payload_bytes, padding)]
+        assert [from_recording(call) for call in operation.calls] == expected, (key, kernel, operation.op)
+        compared.add((key, kernel))
+    assert len(compared) == 8
+
+
+def test_every_spliced_fpdu_of_siw_has_the_flags_of_its_row():
+    fpdus = 0
+    for operation in caller_operations().query("caller == 'siw' and kernel == '6.12.117'").itertuples():
+        calls = [from_recording(call) for call in operation.calls]
+        for place, call in enumerate(calls):
+            if call == ("copy", 16, FLAG_BITS["MORE"]):
+                end = next(n for n in range(place + 1, len(calls)) if calls[n][0] == "copy")
+                pages = calls[place + 1 : end]
+                assert [bits for _, _, bits in pages] == [FLAG_BITS["MORE"]] * (len(pages) - 1) + [0]
+                assert calls[end] == ("copy", 4, FLAG_BITS["EOR"])
+                fpdus += 1
+    assert fpdus > 190
 
 
 @pytest.mark.parametrize("key", CALLERS)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from numba import config, njit
 
 from splicelab.evidence import timing
 from splicelab.evidence.timing import AGAIN, Timing, compare, median_interval
@@ -134,3 +135,27 @@ def test_environment_names_machine_and_versions():
     assert {"cpu", "kernel", "governor", "load", "python", "numba", "llvm"} <= set(facts)
     assert all(isinstance(value, str) and value for value in facts.values())
     assert re.search(r"kernel \w+", timing.describe(facts))
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
+def test_a_loop_whose_result_is_unused_is_deleted():
+    """The trap behind the rule that kernels return checksums: such a loop would be timed as free."""
+
+    def used(data, iterations):
+        total = 0
+        for i in range(iterations):
+            total += data[i]
+        return total
+
+    def unused(data, iterations):
+        total = 0
+        for i in range(iterations):
+            total += data[i]
+        return iterations
+
+    def loads(function):
+        compiled = njit(function)
+        compiled(np.zeros(8, np.uint8), 8)
+        return re.findall(r"load (?:i8|<\d+ x i8>)", compiled.inspect_llvm(compiled.signatures[0]))
+
+    assert loads(used) and not loads(unused)

@@ -15,36 +15,37 @@ from splicelab._jit import jit
 
 CHECKED = bool(config.BOUNDSCHECK or config.DISABLE_JIT)
 HALF_WORD = np.uint64(32)
+inlined = jit(forceinline=True)  # a call that LLVM leaves standing pushes seven words for each array
 
 if config.DISABLE_JIT:
 
     def _at(array, offset):
         return array[offset:]
 
-    def _memcpy(dst, src, size_bytes):
+    def _move(dst, src, size_bytes):
         dst[:size_bytes] = src[:size_bytes]
 
-    def _memset(dst, value, size_bytes):
+    def _fill(dst, value, size_bytes):
         dst[:size_bytes] = value
 
     def _move_and_sum(dst, src, size_bytes):
-        _memcpy(dst, src, size_bytes)
+        _move(dst, src, size_bytes)
         even, odd = src[:size_bytes:2], src[1:size_bytes:2]
-        return _fold(256 * int(even.sum(dtype=np.int64)) + int(odd.sum(dtype=np.int64)))
+        total = 256 * int(even.sum(dtype=np.int64)) + int(odd.sum(dtype=np.int64))
+        return total and (total - 1) % 0xFFFF + 1
 
 else:
     BYTES = types.CPointer(types.uint8)
 
     @intrinsic
     def _at(typingctx, array, offset):
-        """Return a bare pointer into an array: passing arrays on would cost atomic reference counts per call."""
-        if not (isinstance(array, types.Array) and array.dtype == types.uint8 and array.ndim == 1):
-            raise errors.TypingError(f"copying needs a one-dimensional uint8 array, not {array}")
-        if array.layout != "C":
-            raise errors.TypingError(f"copying needs a contiguous array, not {array}: pass the array and an offset")
+        """Return a bare pointer: an array handed on across a loop costs two atomic reference counts per call."""
+        if array not in (BYTES, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 1, "C", readonly=True)):
+            raise errors.TypingError(f"copying needs a one-dimensional contiguous uint8 array, not {array}")
 
         def generate(context, builder, signature, args):
-            return builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]])
+            data = args[0] if array == BYTES else context.make_array(array)(context, builder, args[0]).data
+            return builder.gep(data, [args[1]])
 
         return BYTES(array, types.intp), generate
 
@@ -55,14 +56,6 @@ else:
             return context.get_dummy_value()
 
         return types.void(BYTES, BYTES, types.intp), generate
-
-    @intrinsic
-    def _memset(typingctx, dst, value, size_bytes):
-        def generate(context, builder, signature, args):
-            cgutils.memset(builder, args[0], args[2], args[1])
-            return context.get_dummy_value()
-
-        return types.void(BYTES, types.uint8, types.intp), generate
 
     @intrinsic
     def _move_word(typingctx, dst, src, offset):
@@ -78,6 +71,30 @@ else:
         return types.uint64(BYTES, BYTES, types.intp), generate
 
     @jit
+    def _fill(dst, value, size_bytes):
+        for i in range(size_bytes):  # LLVM makes this a memset
+            dst[i] = value
+
+    @jit
+    def _move(dst, src, size_bytes):
+        # Two overlapping halves in vector registers save a small copy the call to libc.
+        if size_bytes < 8 or size_bytes > 128:
+            _memcpy(dst, src, size_bytes)
+        elif size_bytes > 64:
+            _move_ends(dst, src, size_bytes, 64)
+        elif size_bytes > 32:
+            _move_ends(dst, src, size_bytes, 32)
+        elif size_bytes > 16:
+            _move_ends(dst, src, size_bytes, 16)
+        else:
+            _move_ends(dst, src, size_bytes, 8)
+
+    @jit
+    def _move_ends(dst, src, size_bytes, end_bytes):
+        _memcpy(dst, src, end_bytes)
+        _memcpy(_at(dst, size_bytes - end_bytes), _at(src, size_bytes - end_bytes), end_bytes)
+
+    @inlined
     def _move_and_sum(dst, src, size_bytes):
         # 2**16 = 1 modulo 65535, so words of any width may be added and folded later (RFC 1071, section 2).
         # Two wrapping sums, of words and of their high halves, cost three vector instructions per load.
@@ -98,19 +115,19 @@ else:
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
             words += word
             highs += word >> HALF_WORD
-        return _swap(_fold(np.int64(words - (highs << HALF_WORD)) + np.int64(highs)))
+        total = words - (highs << HALF_WORD) + highs
+        total += (total << HALF_WORD) | (total >> HALF_WORD)
+        return _swap(_fold(np.int64(total >> HALF_WORD)))
 
 
 @jit
-def _check_range(array, offset, size_bytes):
-    if offset < 0 or size_bytes < 0 or offset + size_bytes > array.size:
+def _check(array, offset, size_bytes):
+    if CHECKED and (offset < 0 or size_bytes < 0 or offset + size_bytes > array.size):
         raise IndexError("copy outside of its array")
 
 
 @jit
 def _fold(total):
-    total = (total & 0xFFFFFFFF) + (total >> 32)
-    total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     return (total & 0xFFFF) + (total >> 16)
 
@@ -120,21 +137,19 @@ def _swap(folded):
     return ((folded & 0xFF) << 8) | (folded >> 8)
 
 
-@jit
+@inlined
 def copy_bytes(dst, dst_offset, src, src_offset, size_bytes):
     """Copy `size_bytes` bytes; IndexError outside of an array, where ranges are checked."""
-    if CHECKED:
-        _check_range(dst, dst_offset, size_bytes)
-        _check_range(src, src_offset, size_bytes)
-    _memcpy(_at(dst, dst_offset), _at(src, src_offset), size_bytes)
+    _check(dst, dst_offset, size_bytes)
+    _check(src, src_offset, size_bytes)
+    _move(_at(dst, dst_offset), _at(src, src_offset), size_bytes)
 
 
-@jit
+@inlined
 def fill_bytes(dst, offset, value, size_bytes):
     """Set `size_bytes` bytes to `value`; IndexError as in `copy_bytes`."""
-    if CHECKED:
-        _check_range(dst, offset, size_bytes)
-    _memset(_at(dst, offset), value, size_bytes)
+    _check(dst, offset, size_bytes)
+    _fill(_at(dst, offset), value, size_bytes)
 
 
 @jit
@@ -157,15 +172,11 @@ def scatter(dst, offsets, sizes, src, src_offset):
     return copied_bytes
 
 
-@jit
+@inlined
 def copy_checksum(dst, dst_offset, src, src_offset, size_bytes):
-    """Copy and return the ones-complement sum of the bytes as a 16-bit number in network order (RFC 1071).
-
-    The sum is partial: not complemented, so that sums of pieces can go through `checksum_combine`.
-    """
-    if CHECKED:
-        _check_range(dst, dst_offset, size_bytes)
-        _check_range(src, src_offset, size_bytes)
+    """Copy and return the 16-bit ones-complement sum in network order, not complemented yet (RFC 1071)."""
+    _check(dst, dst_offset, size_bytes)
+    _check(src, src_offset, size_bytes)
     return np.uint32(_move_and_sum(_at(dst, dst_offset), _at(src, src_offset), size_bytes))
 
 
@@ -179,16 +190,9 @@ def checksum_combine(first, second, first_size_bytes):
 
 
 @jit
-def checksum_finish(partial):
-    """Return the complement that goes into a header's checksum field."""
-    return np.uint32(0xFFFF - np.int64(partial))
-
-
-@jit
 def gather_checksum(dst, dst_offset, src, offsets, sizes):
     """Gather as `gather` does and return the partial checksum of the bytes laid down."""
-    copied_bytes = np.int64(0)
-    partial = np.uint32(0)
+    copied_bytes, partial = np.int64(0), np.uint32(0)
     for i in range(len(offsets)):
         piece = copy_checksum(dst, dst_offset + copied_bytes, src, offsets[i], sizes[i])
         partial = checksum_combine(partial, piece, copied_bytes)

@@ -1,0 +1,185 @@
+"""Ratios of the kernels to the same work in C, with their intervals and the noise of the reference itself."""
+
+import ctypes
+import json as json_module
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numba import config
+from tqdm import tqdm
+
+from bench import loops
+from splicelab.errors import InputError
+from splicelab.evidence.timing import AGAIN, compare, describe, environment, median_interval
+
+SOURCE = Path(__file__).with_name("reference.c")
+FLAGS = ("-std=c11", "-O3", "-march=native", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
+MEMCPY_SIZES = (16, 48, 128, 512, 4096, 16384, 65536, 1 << 20)
+CHECKSUM_SIZES = (48, 1448, 4096, 65536)
+PAYLOAD_PAGES = (1, 16)
+ARENA_BYTES = 256 << 20
+PAGE_BYTES = 4096
+PLACES = 1 << 18
+MESSAGES = 2048
+SAMPLES = 201
+SAMPLE_MS = 1.0
+BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01}
+SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row to measure: a kernel and its reference, both called as ``f(iterations)``."""
+
+    group: str
+    kernel: str
+    size_bytes: int
+    reference: str
+    run_kernel: Callable[[int], int]
+    run_reference: Callable[[int], int]
+
+
+def build(folder: Path) -> ctypes.CDLL:
+    """Compile reference.c and load it.
+
+    Raises
+    ------
+    InputError
+        There is no C compiler, or it fails.
+    """
+    compiler = shutil.which(os.environ.get("CC", "gcc")) or shutil.which("cc")
+    if compiler is None:
+        raise InputError("bench: no C compiler (gcc or cc) on the path: the ratios need one")
+    library = folder / "reference.so"
+    done = subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(library)], capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(
+            f"bench: {compiler} failed on {SOURCE.name}: {(done.stderr.splitlines() or ['no message'])[0]}"
+        )
+    return ctypes.CDLL(str(library))
+
+
+def pair(library: ctypes.CDLL, name: str, *args) -> tuple[Callable[[int], int], Callable[[int], int]]:
+    """Return the loop `name` of loops.py and of reference.c on the same arguments, the iterations left open."""
+    kernel, reference = getattr(loops, name), getattr(library, name)
+    reference.restype = ctypes.c_uint64
+    reference.argtypes = [ctypes.c_void_p if isinstance(arg, np.ndarray) else ctypes.c_int64 for arg in args]
+    reference.argtypes += [ctypes.c_int64]
+    plain = [arg.ctypes.data if isinstance(arg, np.ndarray) else arg for arg in args]
+    return (lambda iterations: kernel(*args, iterations)), (lambda iterations: reference(*plain, iterations))
+
+
+def aligned(size_bytes: int, offset_bytes: int = 0) -> np.ndarray:
+    """Return zeroed bytes at an offset from a page boundary: where malloc puts them would differ from run to run."""
+    raw = np.zeros(size_bytes + 2 * PAGE_BYTES, np.uint8)
+    start = -raw.ctypes.data % PAGE_BYTES + offset_bytes
+    return raw[start : start + size_bytes]
+
+
+def copy_cases(library: ctypes.CDLL) -> Iterator[Case]:
+    """Yield memcpy against libc, then copy with checksum and gather against C, from hot and cold sources."""
+    rng = np.random.default_rng(0)
+    src = aligned(ARENA_BYTES)
+    src[:] = rng.integers(0, 256, ARENA_BYTES, dtype=np.uint8)
+    dst = aligned(
+        2 << 20, PAGE_BYTES // 2
+    )  # half a page off: a load must not look like a recent store (4 KiB aliasing)
+    hot = np.arange(4) * 64
+    for size in MEMCPY_SIZES:
+        yield Case("copy", "memcpy", size, "libc memcpy", *pair(library, "copy_loop", dst, src, size))
+    for size in CHECKSUM_SIZES:
+        cold = rng.integers(0, (ARENA_BYTES - size) // 64, PLACES) * 64
+        for heat, places in (("hot", hot), ("cold", cold)):
+            both = pair(library, "checksum_loop", dst, src, size, places, len(places) - 1)
+            yield Case("copy", f"copy_checksum {heat}", size, "C", *both)
+    for pages in PAYLOAD_PAGES:
+        sizes = np.array([48] + [PAGE_BYTES] * pages + [4])
+        table = rng.permutation(ARENA_BYTES // PAGE_BYTES)[: len(sizes) * MESSAGES] * PAGE_BYTES
+        for heat, mask in (("hot", 0), ("cold", MESSAGES - 1)):
+            both = pair(library, "gather_loop", dst, src, table, sizes, len(sizes), mask)
+            yield Case("copy", f"gather {heat}", int(sizes.sum()), "C", *both)
+
+
+def measure(case: Case, samples: int) -> dict:
+    """Return one row; both sides must give the same checksum.
+
+    Raises
+    ------
+    InputError
+        The kernel and the reference disagree.
+    """
+    if case.run_kernel(100) != case.run_reference(100):
+        raise InputError(f"bench: {case.kernel}, {case.size_bytes} bytes: kernel and {case.reference} disagree")
+    kernels = {"reference": case.run_reference, "kernel": case.run_kernel}
+    timing = compare(kernels, samples=samples, sample_ms=SAMPLE_MS, progress=False)
+    ratio, low, high = timing.ratio("kernel")
+    _, aa_low, aa_high = timing.ratio("reference" + AGAIN)
+    extra_ns, _, _ = median_interval(timing.samples_ns["kernel"] - timing.samples_ns["reference"])
+    return {
+        "class": case.group,
+        "kernel": case.kernel,
+        "size_bytes": case.size_bytes,
+        "reference": case.reference,
+        "ratio": ratio,
+        "low": low,
+        "high": high,
+        "aa_low": aa_low,
+        "aa_high": aa_high,
+        "extra_ns": extra_ns,
+    }
+
+
+def is_within(row: dict) -> bool:
+    """Return whether a row keeps its bound: the interval reaches it, and the median does or the noise is below it."""
+    if row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES:
+        return row["extra_ns"] <= SMALL_COPY_EXTRA_NS
+    bound = BOUNDS[row["class"]]
+    return row["low"] <= bound and min(row["ratio"], row["aa_high"]) <= bound
+
+
+def format_row(row: dict) -> str:
+    """Return a row as one line of the printed table."""
+    return (
+        f"{row['class']:8}{row['kernel']:20}{row['size_bytes']:>9}  {row['reference']:12}"
+        f"{row['ratio']:7.3f} [{row['low']:.3f}, {row['high']:.3f}]  A/A [{row['aa_low']:.3f}, {row['aa_high']:.3f}]"
+        f"{row['extra_ns']:>10.2f} ns  {'within' if is_within(row) else 'over'}"
+    )
+
+
+def run(json: bool = False, samples: int = SAMPLES) -> dict:
+    """Measure all rows and print them, as a table or as JSON; an interrupt keeps the rows that are done.
+
+    Raises
+    ------
+    InputError
+        There is no compiler of one kind or the other, or results disagree.
+    """
+    if config.DISABLE_JIT:
+        raise InputError("bench: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
+    rows = []
+    facts = environment()
+    with tempfile.TemporaryDirectory() as folder:
+        cases = list(copy_cases(build(Path(folder))))
+        try:
+            for case in tqdm(cases, desc="bench", unit="row", disable=None, leave=False):
+                rows.append(measure(case, samples))
+        except KeyboardInterrupt:
+            facts["interrupted"] = f"after {len(rows)} of {len(cases)} rows"
+    result = {"environment": facts, "rows": rows}
+    if json:
+        print(json_module.dumps(result, indent=1))
+    else:
+        print(describe(facts), *map(format_row, rows), sep="\n")
+    return result
+
+
+if __name__ == "__main__":
+    import sys
+
+    run(json="--json" in sys.argv[1:])

@@ -1,0 +1,36 @@
+"""The loops of reference.c around the package's kernels: same iterations, same addresses, same checksum."""
+
+import numpy as np
+
+from splicelab._jit import jit
+from splicelab.kernel.copy import copy_bytes, copy_checksum, gather
+
+
+@jit
+def copy_loop(dst, src, size_bytes, iterations):
+    """Copy from four neighbouring lines in turn."""
+    total = 0
+    for i in range(iterations):
+        copy_bytes(dst, 0, src, (i & 3) * 64, size_bytes)
+        total += dst[i & 15]
+    return total
+
+
+@jit
+def checksum_loop(dst, src, size_bytes, places, mask, iterations):
+    """Copy with checksum from the places in turn."""
+    total = 0
+    for i in range(iterations):
+        total += copy_checksum(dst, 0, src, places[np.uint64(i & mask)], size_bytes)  # unsigned: no test for i < 0
+    return total
+
+
+@jit
+def gather_loop(dst, src, offsets, sizes, count, mask, iterations):
+    """Gather messages whose segments stand in rows of a table."""
+    total = 0
+    for i in range(iterations):
+        row = (i & mask) * count
+        total += gather(dst, 0, src, offsets[row : row + count], sizes)
+        total += dst[i & 15]
+    return total

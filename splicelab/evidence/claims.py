@@ -1,0 +1,57 @@
+"""The debate as tables: claims, positions, what happened later, lines of code. Every row has its link."""
+
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import BeforeValidator, ConfigDict, Field, create_model
+
+from splicelab.callers import read_rows
+from splicelab.paths import data_path
+
+
+def _like(pattern: str):
+    """Return a type of text that matches a pattern from end to end."""
+    return Annotated[str, Field(pattern=f"^({pattern})$")]
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_Count = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda text: text or None)]
+_Day = _like(r"20\d\d-[01]\d(-[0-3]\d)?")
+_Link = _like(r"https://(lore|git)\.kernel\.org/\S+")
+_Claims = _like(r"(C([1-9]|1[0-4])( C([1-9]|1[0-4]))*)?")
+_Trigger = Literal["slab", "caller_frag", "caller_check", "core", "none"]
+_Alternative = Literal["copy_in_stack", "piecewise", "fix_callers"]
+
+# The columns of each table; the first names the row and becomes the index.
+_TABLES = {
+    # A claim of the thread in our words, how it can be tested, and the numbers of the notebooks that do.
+    "claims": {
+        "id": _like(r"C\d+"), "who": _Text, "date": _Day, "link": _Link, "claim": _Text, "test": _Text,
+        "notebooks": _like(r"\d\d( \d\d)*"),
+    },
+    # What one mail argues for, in our words, and the claims it bears on.
+    "thread": {
+        "id": _like(r"M\d+"), "author": _Text, "date": _Day, "link": _Link, "position": _Text, "claims": _Claims,
+    },
+    # A later change or bug, and what set it off: slab memory, the caller's own fragments or checks, the core.
+    "outcome": {
+        "event": _Text, "date": _Day, "release": _like(r"(6\.\d+)?"), "commits": _like("([0-9a-f]{12} ?)*"),
+        "files": _Text, "kind": Literal["merge", "change", "fix"], "trigger": _Trigger, "cause": _Text,
+        "claims": _Claims, "link": _Link,
+    },
+    # Lines of a change as posted; insertions and deletions are empty where only their sum is known.
+    "lines_of_code": {
+        "key": _Text, "what": _Text, "alternative": _Alternative, "version": _Text, "insertions": _Count,
+        "deletions": _Count, "changed": _Count, "files": _Count, "link": _Link, "note": str,
+    },
+}  # fmt: skip
+
+
+def debate(name: Literal["claims", "thread", "outcome", "lines_of_code"]) -> pd.DataFrame:
+    """Return data/NAME.csv as a table in the file's order; InputError names file, row and field."""
+    columns = _TABLES[name]
+    fields = {key: (kind, ...) for key, kind in columns.items()}
+    row_type = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    rows = [row.model_dump() for row in read_rows(data_path(f"{name}.csv"), row_type)]
+    counts = {key: "Int64" for key, kind in columns.items() if kind is _Count}
+    return pd.DataFrame(rows).astype(counts).set_index(next(iter(columns)))

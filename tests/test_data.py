@@ -1,0 +1,92 @@
+"""data/: every fact has a source, every table its schema, and the arithmetic holds."""
+
+import csv
+import re
+
+import pytest
+
+from splicelab.errors import InputError
+from splicelab.evidence import claims as tables
+from splicelab.evidence.claims import debate
+from splicelab.paths import DATA
+
+NAMES = ["claims", "thread", "outcome", "lines_of_code"]
+CLAIMS = [f"C{number}" for number in range(1, 15)]
+
+
+def test_all_claims_are_there_and_name_notebooks():
+    claims = debate("claims")
+    assert list(claims.index) == CLAIMS
+    assert set(" ".join(claims["notebooks"]).split()) <= {f"{number:02}" for number in range(12)}
+    assert claims["link"].str.contains("lore.kernel.org/netdev/").all()
+
+
+def test_positions_and_events_are_in_order_and_speak_to_claims():
+    for name in ("thread", "outcome"):
+        table = debate(name)
+        assert table["date"].str[:7].is_monotonic_increasing  # some days are not known
+        assert set(" ".join(table["claims"]).split()) <= set(CLAIMS)
+    said = set(" ".join(debate("thread")["claims"]).split())
+    assert said == set(CLAIMS), "a claim that nobody in the thread makes"
+
+
+def test_lines_of_code_add_up():
+    lines = debate("lines_of_code")
+    both = lines.dropna(subset=["insertions"])
+    assert (both["insertions"] + both["deletions"] == both["changed"]).all()
+    net = both["insertions"] - both["deletions"]
+    assert net["series_v2"] == 547 - 1063 == -516
+    assert net["series_v5"] == 230 - 748 == -518
+    assert lines["changed"].notna().all()
+
+
+def test_later_bugs_by_what_set_them_off():
+    fixes = debate("outcome").query("kind == 'fix'")
+    assert fixes["trigger"].value_counts().to_dict() == {"core": 4, "slab": 3, "caller_frag": 3, "caller_check": 2}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tables_hold_no_loose_space_and_no_quoted_mail(name):
+    with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert all(cell == cell.strip() and "\n" not in cell for cell in cells)
+    assert not any(re.match(r"\s*>", cell) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "said"),
+    [
+        ("claims", "date", "June", "claims.csv: row 2 (C1): date: "),
+        ("claims", "link", "https://example.org", "claims.csv: row 2 (C1): link: "),
+        ("claims", "notebooks", "", "claims.csv: row 2 (C1): notebooks: "),
+        ("thread", "claims", "C15", "thread.csv: row 2 (M1): claims: "),
+        ("thread", "claims", "C1 ", "thread.csv: row 2 (M1): claims: "),
+        (
+            "outcome",
+            "trigger",
+            "gremlin",
+            "outcome.csv: row 2 (splice_to_socket and large pipe buffers): trigger: must be",
+        ),
+        ("outcome", "commits", "abc", "outcome.csv: row 2 (splice_to_socket and large pipe buffers): commits: "),
+        ("lines_of_code", "insertions", "-3", "lines_of_code.csv: row 2 (core_v3): insertions: "),
+        ("lines_of_code", "insertions", "few", "lines_of_code.csv: row 2 (core_v3): insertions: "),
+    ],
+)
+def test_malformed_row_is_one_line_with_file_row_and_field(tmp_path, monkeypatch, name, column, value, said):
+    with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rows[0][column] = value
+    with open(tmp_path / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    monkeypatch.setattr(tables, "data_path", lambda part: tmp_path / part)
+    with pytest.raises(InputError) as caught:
+        debate(name)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def test_readme_names_every_file():
+    readme = (DATA / "README.md").read_text(encoding="utf-8")
+    for path in DATA.rglob("*.csv"):
+        assert path.name in readme, path.name
