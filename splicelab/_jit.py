@@ -76,7 +76,7 @@ class _Compiling(event.Listener):
         if dispatcher.py_func.__module__.partition(".")[0] != NAME:
             return
         if not self.is_said and _is_watched():
-            print(f"{NAME}: compiling kernels (once, about {COMPILE_S} s) …", file=sys.stderr, flush=True)
+            print(f"{NAME}: compiling kernels (once, up to {COMPILE_S} s) …", file=sys.stderr, flush=True)
         self.is_said = True
         if _sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
             dispatcher._cache.disable()
