@@ -92,14 +92,14 @@ def run(
     moves_bytes: bool = True,
     owners: dict | None = None,
     warm_up: int = WARM_UP,
-    logging: bool = False,
+    look=None,
     world=None,
 ) -> Tally:
     """Return what ``messages`` messages of a caller cost on a connection that has sent a few already.
 
     Every byte that arrives is compared with what was meant (``moves_bytes``); counters of memory and of the wire
     include the ACK that lets go of it. ``ack_delay`` is in messages, ``lose_every`` n loses the first skb of each
-    n-th message, which is sent again before its ACK.
+    n-th message, which is sent again before its ACK. ``look(w)`` sees the queue before the last ACKs, events logged.
 
     Raises
     ------
@@ -136,8 +136,10 @@ def run(
     send = send or functools.partial(_own_loop(OWN[alternative]), w)
     send(warm_up)
     start_counting(w)
-    w.logging = logging
+    w.logging = look is not None
     send(messages)
+    if look is not None:
+        look(w)
     settle(w)
     counted = w.tally[0].copy()
     close_run(w)

@@ -6,7 +6,8 @@ Source: Linux 6.12 include/linux/mm.h: get_page, put_page; include/linux/net.h: 
 from splicelab._jit import jit
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
 
-FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(8)
+KINDS = ("free", "page_cache", "user", "slab", "large_kmalloc", "page_frag", "stack", "static")
+FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(len(KINDS))
 
 
 @jit

@@ -1,0 +1,99 @@
+"""Look at one message while it stands in the queue: its pieces, what happened to them, and the skbs that hold them."""
+
+from typing import NamedTuple
+
+from splicelab.alternatives.run import Tally, run
+from splicelab.callers import Caller
+from splicelab.kernel import world as kernel
+from splicelab.kernel.memory import KINDS
+from splicelab.kernel.message import OWNERS, ROLES
+
+EVENT_NAMES = (
+    *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
+    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite"),
+)
+
+
+class Piece(NamedTuple):
+    """A piece of the message: its role, who owns its memory, and where it was built."""
+
+    role: str
+    owner: str
+    address: int
+    size_bytes: int
+
+
+class Event(NamedTuple):
+    """Something that happened, in order. The three numbers mean, by name:
+
+    call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
+    transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
+    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece).
+    """
+
+    name: str
+    first: int
+    second: int
+    third: int
+
+
+class Frag(NamedTuple):
+    """A fragment of an skb: where its bytes lie, and what kind of page that is."""
+
+    address: int
+    size_bytes: int
+    kind: str
+    refcount: int
+
+
+class Skb(NamedTuple):
+    """An skb in the queue. ``position`` is that of its first byte in the message."""
+
+    position: int
+    size_bytes: int
+    truesize: int
+    frags: list[Frag]
+
+
+class Trace(NamedTuple):
+    """One message: pieces, events (those after the queue was looked at come from its ACK), skbs, and the counters."""
+
+    pieces: list[Piece]
+    events: list[Event]
+    looked_at: int
+    skbs: list[Skb]
+    tally: Tally
+
+
+def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **options) -> Trace:
+    """Send one message and return what could be seen; ``options`` as for `splicelab.alternatives.run.run`."""
+    seen = {}
+
+    def look(w):
+        plan, sk = w.plan[0], w.sock[0]
+        pieces = [w.piece[place] for place in range(plan.pieces)]
+        seen["pieces"] = [Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size)) for p in pieces]
+        seen["looked_at"] = int(w.events)
+        seen["world"], seen["first_byte"] = w, int(plan.first_byte)
+        seen["skbs"] = []
+        index = sk.read_head
+        while index != kernel.NONE:
+            seen["skbs"].append(_look_at_skb(w, index, plan.first_byte))
+            index = w.skb[index].next
+
+    tally = run(caller, alternative, profile, look=look, ack_delay=1, **options)
+    w = seen["world"]
+    events = [Event(EVENT_NAMES[row[0]], *(int(value) for value in row[1:])) for row in w.event[: w.events]]
+    return Trace(seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
+
+
+def _look_at_skb(w, index: int, first_byte: int) -> Skb:
+    """Return what an skb of the queue holds."""
+    skb = w.skb[index]
+    frags = []
+    for slot in range(skb.nr_frags):
+        frag = w.frag[index, slot]
+        head = w.page[w.page[frag.page].head]
+        address = int(frag.page) * kernel.PAGE_SIZE + int(frag.offset)
+        frags.append(Frag(address, int(frag.size), KINDS[head.kind], int(head.refcount)))
+    return Skb(int(skb.seq - first_byte), int(skb.len), int(skb.truesize), frags)
