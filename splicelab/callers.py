@@ -104,35 +104,30 @@ class Caller(BaseModel):
     def sends(self, kernel: str, payload_bytes: int, trailer_bytes: int | None = None) -> list[Send]:
         """Return the calls that send one message on 6.1, or on any later kernel; pieces of no bytes are left out.
 
-        Raises
-        ------
-        InputError
-            Payload or trailer (the row's usual one unless given) is not of a size that this caller sends.
+        Raises InputError where payload or trailer (the row's usual one unless given) has a size that is never sent.
         """
         trailer_bytes = self.trailer_bytes if trailer_bytes is None else trailer_bytes
-        if not 0 <= payload_bytes <= self.payload_bytes_max:
-            raise InputError(f"{self.key}: payload: {payload_bytes} bytes, not 0 to {self.payload_bytes_max}")
-        if not self.trailer_bytes_min <= trailer_bytes <= self.trailer_bytes_max:
-            least, most = self.trailer_bytes_min, self.trailer_bytes_max
-            raise InputError(f"{self.key}: trailer: {trailer_bytes} bytes, not {least} to {most}")
+        for piece, size_bytes, least_bytes, most_bytes in (
+            ("payload", payload_bytes, 0, self.payload_bytes_max),
+            ("trailer", trailer_bytes, self.trailer_bytes_min, self.trailer_bytes_max),
+        ):
+            if not least_bytes <= size_bytes <= most_bytes:
+                raise InputError(f"{self.key}: {piece}: {size_bytes} bytes, not {least_bytes} to {most_bytes}")
         old = kernel == "6.1"
-        have = {
-            "header": (self.header_bytes, self.header_owner_6_1 if old else self.header_owner_6_12),
-            "head": (self.head_bytes, self.head_owner),
-            "payload": (payload_bytes, self.payload_owner),
-            "trailer": (trailer_bytes, self.trailer_owner),
-        }
+        header = Segment("header", self.header_bytes, self.header_owner_6_1 if old else self.header_owner_6_12)
+        head = Segment("head", self.head_bytes, self.head_owner)
+        payload = Segment("payload", payload_bytes, self.payload_owner)
+        trailer = Segment("trailer", trailer_bytes, self.trailer_owner)
+        have = {segment.piece: segment for segment in (header, head, payload, trailer) if segment.size_bytes}
         calls = []
         for method, pieces, star, choices in _words(self.sends_6_1 if old else self.sends_6_12):
-            segments = [Segment(piece, *have[piece]) for piece in pieces if have[piece][0]]
-            if star and segments:
-                unit_bytes = self.payload_unit_bytes or payload_bytes
-                for start in range(0, payload_bytes, unit_bytes):
-                    part = segments[0]._replace(size_bytes=min(unit_bytes, payload_bytes - start))
-                    calls.append((method, [part], choices[0]))
-                calls[-1] = (method, [part], choices[-1])
-            elif segments:
-                calls.append((method, segments, choices[0]))
+            segments = [have[piece] for piece in pieces if piece in have]
+            if star and segments and self.payload_unit_bytes:
+                full, rest_bytes = divmod(payload_bytes - 1, self.payload_unit_bytes)
+                calls += [(method, [payload._replace(size_bytes=self.payload_unit_bytes)], choices[0])] * full
+                segments = [payload._replace(size_bytes=rest_bytes + 1)]
+            if segments:
+                calls.append((method, segments, choices[-1]))
         chosen = [more for _, _, (more, _) in calls[:-1]] + [end for _, _, (_, end) in calls[-1:]]
         return [
             Send(method, segments, frozenset(flags.split("|")) - {"-"})
@@ -143,10 +138,7 @@ class Caller(BaseModel):
 def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
     """Return the rows of a CSV file, each checked against a schema; its first column names the row and is unique.
 
-    Raises
-    ------
-    InputError
-        `FILE: row N (NAME): FIELD: what is wrong`; N is the number of the row's last line in an editor.
+    InputError says `FILE: row N (NAME): FIELD: what is wrong`; N is the number of the row's last line in an editor.
     """
     name, first = Path(path).name, next(iter(row_type.model_fields))
     try:

@@ -3,7 +3,7 @@
 All functions work on one-dimensional contiguous uint8 arrays and byte offsets, so that source and destination may be
 one arena; ranges must not overlap, as for the kernel's memcpy. Three modes, one source: compiled, where the LLVM memcpy
 intrinsic is used (a numba slice copy is 5 to 50 times slower); ``NUMBA_BOUNDSCHECK=1``, where every range is checked
-here, since numba's checker does not see through memcpy; ``NUMBA_DISABLE_JIT=1``, where NumPy slices stand in.
+here, since numba's does not see through memcpy; ``NUMBA_DISABLE_JIT=1``, where NumPy slices stand in.
 """
 
 import numpy as np
@@ -40,11 +40,12 @@ else:
     @intrinsic
     def _at(typingctx, array, offset):
         """Return a bare pointer: an array handed on across a loop costs two atomic reference counts per call."""
-        if array not in (BYTES, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 1, "C", readonly=True)):
+        is_array = isinstance(array, types.Array) and (array.dtype, array.ndim, array.layout) == (types.uint8, 1, "C")
+        if not is_array and array != BYTES:
             raise errors.TypingError(f"copying needs a one-dimensional contiguous uint8 array, not {array}")
 
         def generate(context, builder, signature, args):
-            data = args[0] if array == BYTES else context.make_array(array)(context, builder, args[0]).data
+            data = context.make_array(array)(context, builder, args[0]).data if is_array else args[0]
             return builder.gep(data, [args[1]])
 
         return BYTES(array, types.intp), generate
@@ -109,8 +110,7 @@ else:
             word = _move_word(dst, src, 8 * i)
             words += word
             highs += word >> HALF_WORD
-        rest = size_bytes % 8
-        if rest:
+        if rest := size_bytes % 8:
             # The last eight bytes overlap what is already counted: shift that out, keep the even position.
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
             words += word
@@ -191,7 +191,7 @@ def checksum_combine(first, second, first_size_bytes):
 
 @jit
 def gather_checksum(dst, dst_offset, src, offsets, sizes):
-    """Gather as `gather` does and return the partial checksum of the bytes laid down."""
+    """Gather and return the sum over the bytes laid down, as `copy_checksum` does for one range."""
     copied_bytes, partial = np.int64(0), np.uint32(0)
     for i in range(len(offsets)):
         piece = copy_checksum(dst, dst_offset + copied_bytes, src, offsets[i], sizes[i])
