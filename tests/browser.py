@@ -233,7 +233,6 @@ def screenshot(notebook: Path, out_png: Path, full_page: bool = True) -> list[Pa
     with opened(notebook, height=1500) as shown:
         shown.run_all()
         page = shown.page
-        page.mouse.move(0, 0)
         page.evaluate("() => document.activeElement?.blur()")
         top_px, bottom_px = 0, None
         while not pictures or (full_page and top_px < bottom_px):
