@@ -39,6 +39,14 @@ RUN_ALL = """() => {
 CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells.flatMap(
     cell => (cell.outputs || []).filter(output => output.output_type === "error").map(
         output => `${output.ename}: ${output.evalue}`))"""
+# Bottom of the last cell, since Lab scrolls on beyond it, and height of what is seen at once.
+SCROLL = """(panel, top) => {
+    panel.scrollTop = 0;
+    const last = [...panel.querySelectorAll(".jp-Cell")].at(-1).getBoundingClientRect().bottom;
+    const bottom = last - panel.getBoundingClientRect().top;
+    panel.scrollTop = top;
+    return [bottom, panel.clientHeight];
+}"""
 # From a key press to the first moment after the frame with the new, decoded picture was painted.
 WATCH = """image => {
     window.paints = [];
@@ -65,8 +73,8 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, str]]:
         home = Path(private)
         (home / "settings").mkdir()
         (home / "settings" / "overrides.json").write_text(json.dumps(SETTINGS))
-        names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-        names += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+        names = [f"JUPYTER_{what}_DIR" for what in ("CONFIG", "DATA", "RUNTIME")]
+        names += ["JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR"]
         environment = os.environ | {name: str(home / name.lower()) for name in names}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
         for name in ("PYTEST_CURRENT_TEST", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH"):
@@ -133,9 +141,8 @@ class NotebookPage:
         """Run all cells as from the menu; AssertionError with the exceptions of cells that raised."""
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function("() => window.ran !== 'running'", timeout=RUN_S * 1000, polling=100)
-        assert self.page.evaluate("() => window.ran") == "done", self.page.evaluate("() => window.ran")
-        raised = self.page.evaluate(CELL_ERRORS)
-        assert not raised, f"cells raised: {raised}"
+        ran, raised = self.page.evaluate("() => window.ran"), self.page.evaluate(CELL_ERRORS)
+        assert ran == "done" and not raised, f"run all: {ran}, cells raised: {raised}"
 
     def explorer(self, number: int = 0) -> "ExplorerPage":
         """Give the Explorer of this number, counted from the top of the notebook."""
@@ -222,20 +229,18 @@ def opened(notebook: Path, width: int = 1280, height: int = 1400) -> Iterator[No
 
 def screenshot(notebook: Path, out_png: Path, full_page: bool = True) -> list[Path]:
     """Run a copy of a notebook and picture it from the top, the first screen only or all in slices; gives the files."""
+    pictures = []
     with opened(notebook, height=1500) as shown:
         shown.run_all()
-        page, pictures = shown.page, []
-        scroller = page.locator(".jp-WindowedPanel-outer").first
-        page.mouse.move(0, 0)
+        page = shown.page
         page.evaluate("() => document.activeElement?.blur()")
-        rest_px = 0
-        while not pictures or (full_page and rest_px > 0):
-            top_px = scroller.evaluate("(panel, down) => { panel.scrollTop += down; return panel.scrollTop; }", rest_px)
+        top_px, bottom_px = 0, None
+        while not pictures or (full_page and top_px < bottom_px):
+            bottom_px, seen_px = page.locator(".jp-WindowedPanel-outer").first.evaluate(SCROLL, top_px)
             page.wait_for_timeout(500)
             pictures.append(out_png.with_stem(f"{out_png.stem}-{len(pictures) + 1}"))
             page.screenshot(path=pictures[-1])
-            seen_px, all_px = scroller.evaluate("panel => [panel.clientHeight, panel.scrollHeight]")
-            rest_px = min(seen_px, all_px - seen_px - top_px)
+            top_px += seen_px
     return pictures
 
 

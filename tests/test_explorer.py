@@ -84,6 +84,7 @@ def test_a_change_in_the_background_is_drawn():
     ("control", "value", "said"),
     [
         (ipywidgets.IntSlider(value=1, min=0, max=9, description="x"), 2, "x: 2"),
+        (ipywidgets.FloatSlider(value=1, min=0, max=9, step=0.1, description="x"), 3 * 1.1, "x: 3.3"),
         (ipywidgets.Checkbox(value=False, description="x"), True, "x: yes"),
         (ipywidgets.Dropdown(options=[("one", 1), ("two", 2)], description="x"), 2, "x: two"),
         (ipywidgets.ToggleButtons(options=[("one", 1), ("two", 2)], description="x"), 2, "x: two"),
@@ -93,7 +94,7 @@ def test_a_change_in_the_background_is_drawn():
     ids=lambda item: type(item).__name__ if isinstance(item, ipywidgets.Widget) else "",
 )
 def test_any_control_moves_the_picture(control, value, said):
-    widget = explorer(lambda x: {"x": int(x) + 1}, Titled, lambda values, result: f"limit: {result['x']}", x=control)
+    widget = explorer(lambda x: {"x": x + 1}, Titled, lambda values, result: f"limit: {result['x']}", x=control)
     before = picture(widget)
     control.value = value
     assert picture(widget) != before

@@ -54,10 +54,11 @@ class Explorer(VBox):
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
         self._compute, self._draw, self._text, self._note = compute, draw, text, note
         self._arrange(slow)
-        self._canvas = LiveCanvas(draw())
         self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
-        self._show()
+        with _drawing:
+            self._canvas = LiveCanvas(draw())
+            self._show()
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
         super().__init__([row, self._picture, self._words])
         for control in self.controls.values():
@@ -117,12 +118,12 @@ class Explorer(VBox):
 
 
 def _reading(control: Widget) -> str:
-    """Value of a control as its reader sees it: the label of a choice, yes or no of a box."""
+    """Value of a control as its reader sees it: the label of a choice, yes or no of a box, 0.3 for 0.1 * 3."""
     if control.has_trait("label"):
         return str(control.label)
     if isinstance(control.value, bool):
         return "yes" if control.value else "no"
-    return str(control.value)
+    return f"{control.value:g}" if isinstance(control.value, float) else str(control.value)
 
 
 def _sentence(error: Exception) -> str:
