@@ -56,7 +56,7 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
         step = w.step[plan.steps]
         step.method = METHODS.index(send.method)
         step.first_piece = plan.pieces
-        step.flags = sum(FLAGS[flag] for flag in send.flags)
+        step.msg_flags = sum(FLAGS[flag] for flag in send.flags)
         for role, size_bytes, owner in send.segments:
             unit_bytes = caller.payload_unit_bytes or size_bytes if role == "payload" else size_bytes
             for start in range(0, size_bytes, unit_bytes):
@@ -64,7 +64,7 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
                     raise InputError(f"payload: more than {kernel.PIECES} pieces in one message")
                 piece = w.piece[plan.pieces]
                 piece.role = ROLES.index(role)
-                piece.size = min(unit_bytes, size_bytes - start)
+                piece.size_bytes = min(unit_bytes, size_bytes - start)
                 piece.owner = OWNERS.index(owners.get(role, owner))
                 piece.fate = FATES.index("kept") if role in ("payload", "head") else fate
                 piece.address = piece.kept_address = 0
@@ -119,7 +119,7 @@ def run(
         raise InputError(f"ack_delay: {ack_delay} messages, not 0 to {kernel.ACK_DELAY_MAX}")
     lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {})
     plan, sk = w.plan[0], w.sock[0]
-    message_bytes = sum(int(w.piece[place].size) for place in range(plan.pieces))
+    message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
         raise InputError(f"payload: {message_bytes} bytes a message in flight {ack_delay + 1} times, more than 2 MiB")
     plan.allocator, plan.flag = ALLOCATORS.index(allocator), flag

@@ -72,7 +72,7 @@ def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **
     def look(w):
         plan, sk = w.plan[0], w.sock[0]
         pieces = [w.piece[place] for place in range(plan.pieces)]
-        seen["pieces"] = [Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size)) for p in pieces]
+        seen["pieces"] = [Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces]
         seen["looked_at"] = int(w.events)
         seen["world"], seen["first_byte"] = w, int(plan.first_byte)
         seen["skbs"] = []
@@ -95,5 +95,5 @@ def _look_at_skb(w, index: int, first_byte: int) -> Skb:
         frag = w.frag[index, slot]
         head = w.page[w.page[frag.page].head]
         address = int(frag.page) * kernel.PAGE_SIZE + int(frag.offset)
-        frags.append(Frag(address, int(frag.size), KINDS[head.kind], int(head.refcount)))
+        frags.append(Frag(address, int(frag.size_bytes), KINDS[head.kind], int(head.refcount)))
     return Skb(int(skb.seq - first_byte), int(skb.len), int(skb.truesize), frags)

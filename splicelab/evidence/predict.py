@@ -58,8 +58,8 @@ class Sender:
             self.offsets = scenario.zerocopy.offsets
         if scenario.task_frag is not None:
             cache = w.frag_cache[TASK_FRAG]
-            cache.offset, cache.size = scenario.task_frag.offset, scenario.task_frag.size
-            cache.page = alloc_pages(w, 3 if cache.size > PAGE_SIZE else 0, FRAGMENT)
+            cache.offset, cache.size_bytes = scenario.task_frag.offset, scenario.task_frag.size_bytes
+            cache.page = alloc_pages(w, 3 if cache.size_bytes > PAGE_SIZE else 0, FRAGMENT)
             w.page[cache.page].refcount = scenario.task_frag.refcount
 
     def run(self, message: Message) -> dict:

@@ -50,7 +50,7 @@ def append_copy(w, index, size_bytes):
     merges = can_coalesce(w, index, cache.page, cache.offset)
     if not merges and skb.nr_frags >= MAX_SKB_FRAGS:
         return -EMSGSIZE
-    count = min(size_bytes, cache.size - cache.offset)
+    count = min(size_bytes, cache.size_bytes - cache.offset)
     skb.pure_zerocopy = 0
     log(w, COPY, w.sock[0].write_seq, cache.page * PAGE_SIZE + cache.offset, count)
     copy_from_iov(w, cache.page * PAGE_SIZE + cache.offset, count)
@@ -58,7 +58,7 @@ def append_copy(w, index, size_bytes):
     tally.copies += 1
     tally.copied_bytes += count
     if merges:
-        w.frag[index, skb.nr_frags - 1].size += count
+        w.frag[index, skb.nr_frags - 1].size_bytes += count
     else:
         add_frag(w, index, cache.page, cache.offset, count)
     cache.offset += count
@@ -168,8 +168,8 @@ def append_zerocopy(w, index, size_bytes):
             head = w.page[address // PAGE_SIZE].head
             offset = address - head * PAGE_SIZE
             last = w.frag[index, max(skb.nr_frags - 1, 0)]
-            if skb.nr_frags > 0 and last.page == head and last.offset + last.size == offset:
-                last.size += part
+            if skb.nr_frags > 0 and last.page == head and last.offset + last.size_bytes == offset:
+                last.size_bytes += part
             else:
                 add_frag(w, index, head, offset, part)
             address += part

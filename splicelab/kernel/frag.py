@@ -26,7 +26,7 @@ def new_cache_page(w, cache):
     cache.page = head
     if head == NONE:
         return False
-    cache.size = PAGE_SIZE << w.page[head].order
+    cache.size_bytes = PAGE_SIZE << w.page[head].order
     cache.pfmemalloc = w.page[head].pfmemalloc
     return True
 
@@ -44,7 +44,7 @@ def skb_page_frag_refill(w, row, size_bytes):
         if w.page[cache.page].refcount == 1:
             cache.offset = 0
             return True
-        if cache.offset + size_bytes <= cache.size:
+        if cache.offset + size_bytes <= cache.size_bytes:
             return True
         put_page(w, cache.page)
     cache.offset = 0
@@ -58,7 +58,7 @@ def sk_page_frag_alloc(w, row, size_bytes):
     if not skb_page_frag_refill(w, row, size_bytes):
         return NONE
     cache = w.frag_cache[row]
-    if cache.offset + size_bytes > cache.size:
+    if cache.offset + size_bytes > cache.size_bytes:
         return NONE
     address = cache.page * PAGE_SIZE + cache.offset
     cache.offset += size_bytes
@@ -73,7 +73,7 @@ def refill_biased(w, cache, starts_at_end):
         return False
     w.page[cache.page].refcount += BIAS
     cache.bias = BIAS + 1
-    cache.offset = cache.size if starts_at_end else 0
+    cache.offset = cache.size_bytes if starts_at_end else 0
     return True
 
 
@@ -102,9 +102,9 @@ def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     if size_bytes > cache.offset:
         if not release_bias(w, cache) and not refill_biased(w, cache, True):
             return NONE
-        if size_bytes > cache.size:
+        if size_bytes > cache.size_bytes:
             return NONE
-        cache.offset = cache.size
+        cache.offset = cache.size_bytes
     cache.bias -= 1
     cache.offset = (cache.offset - size_bytes) & -align_bytes
     return cache.page * PAGE_SIZE + cache.offset
@@ -116,7 +116,7 @@ def page_frag_alloc_up(w, row, size_bytes):
     cache = w.frag_cache[row]
     if cache.page == NONE and not refill_biased(w, cache, False):
         return NONE
-    if cache.offset + size_bytes > cache.size:
+    if cache.offset + size_bytes > cache.size_bytes:
         if size_bytes > PAGE_SIZE:
             return NONE
         if not release_bias(w, cache) and not refill_biased(w, cache, False):

@@ -19,7 +19,7 @@ def iov_add(w, address, size_bytes):
         w.tally[0].exhausted += 1
         return
     segment = w.iov[w.iov_count]
-    segment.address, segment.size = address, size_bytes
+    segment.address, segment.size_bytes = address, size_bytes
     w.iov_count += 1
     w.iov_left += size_bytes
 
@@ -27,11 +27,11 @@ def iov_add(w, address, size_bytes):
 @jit
 def iov_address(w):
     """Return the address of the next byte, and the bytes left in its segment."""
-    while w.iov_offset == w.iov[w.iov_index].size:
+    while w.iov_offset == w.iov[w.iov_index].size_bytes:
         w.iov_index += 1
         w.iov_offset = 0
     segment = w.iov[w.iov_index]
-    return segment.address + w.iov_offset, segment.size - w.iov_offset
+    return segment.address + w.iov_offset, segment.size_bytes - w.iov_offset
 
 
 @jit

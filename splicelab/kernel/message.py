@@ -69,7 +69,7 @@ def write_piece(w, place):
     """Write this message's bytes into a piece; payload keeps the bytes that it got first."""
     piece = w.piece[place]
     if w.moves_bytes != 0 and piece.role != PAYLOAD:
-        for position in range(piece.size):
+        for position in range(piece.size_bytes):
             w.arena[piece.address + position] = content(w.plan[0].messages, place, position)
 
 
@@ -81,9 +81,9 @@ def build(w, place):
         return
     if piece.fate == REWRITTEN:
         piece.address = piece.kept_address
-        log(w, REWRITE, piece.address, piece.size, place)
+        log(w, REWRITE, piece.address, piece.size_bytes, place)
     else:
-        piece.address = alloc_owned(w, piece.owner, piece.size)
+        piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
     write_piece(w, place)
 
 
@@ -102,7 +102,7 @@ def build_in_frag(w, place):
     if piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE):
         build(w, place)
         return
-    piece.address = frag_alloc(w, w.plan[0].allocator, piece.size)
+    piece.address = frag_alloc(w, w.plan[0].allocator, piece.size_bytes)
     write_piece(w, place)
 
 
@@ -119,7 +119,7 @@ def release_frag(w, place):
 @jit
 def add_piece(w, place):
     """Point the next segment of the send at a piece."""
-    iov_add(w, w.piece[place].address, w.piece[place].size)
+    iov_add(w, w.piece[place].address, w.piece[place].size_bytes)
 
 
 @jit
@@ -134,11 +134,11 @@ def send_step(w, place):
     step = w.step[place]
     if step.method == SENDPAGE_CALL:
         piece = w.piece[step.first_piece]
-        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size, step.flags)
+        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, step.msg_flags)
     iov_begin(w)
     for number in range(step.first_piece, step.first_piece + step.pieces):
         add_piece(w, number)
-    return sendmsg(w, step.flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
+    return sendmsg(w, step.msg_flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
 
 
 @jit
@@ -148,11 +148,11 @@ def open_run(w):
     plan.bytes = plan.messages = plan.unacked = 0
     for place in range(plan.pieces):
         piece = w.piece[place]
-        plan.bytes += piece.size
+        plan.bytes += piece.size_bytes
         if piece.role == PAYLOAD or piece.fate == REWRITTEN:
-            piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size)
+            piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
         if w.moves_bytes != 0 and piece.role == PAYLOAD:
-            for position in range(piece.size):
+            for position in range(piece.size_bytes):
                 w.arena[piece.address + position] = content(0, place, position)
 
 
@@ -168,16 +168,16 @@ def begin_message(w):
     for place in range(plan.pieces):
         piece = w.piece[place]
         if piece.role != PAYLOAD:
-            for position in range(piece.size):
+            for position in range(piece.size_bytes):
                 w.meant[(seq + position) % WIRE_BYTES] = content(plan.messages, place, position)
         else:
             done = 0
-            while done < piece.size:
+            while done < piece.size_bytes:
                 start = (seq + done) % WIRE_BYTES
-                count = min(piece.size - done, WIRE_BYTES - start)
+                count = min(piece.size_bytes - done, WIRE_BYTES - start)
                 copy_bytes(w.meant, start, w.arena, piece.address + done, count)
                 done += count
-        seq += piece.size
+        seq += piece.size_bytes
 
 
 @jit

@@ -26,7 +26,7 @@ def pipe_fill(w, address, size_bytes, max_buffers):
     while filled < size_bytes and w.pipe_head - w.pipe_tail < min(max_buffers, PIPE_BUFFERS):
         part = min(size_bytes - filled, PAGE_SIZE - (address + filled) % PAGE_SIZE)
         buffer = w.pipe[w.pipe_head % PIPE_BUFFERS]
-        buffer.address, buffer.size = address + filled, part
+        buffer.address, buffer.size_bytes = address + filled, part
         w.pipe_head += 1
         filled += part
     return filled
@@ -54,7 +54,7 @@ def splice_to_socket(w, size_bytes, more):
         iov_begin(w)
         while tail < w.pipe_head:
             buffer = w.pipe[tail % PIPE_BUFFERS]
-            part = min(left, buffer.size)
+            part = min(left, buffer.size_bytes)
             iov_add(w, buffer.address, part)
             left -= part
             count += 1
@@ -75,11 +75,11 @@ def consume(w, size_bytes):
     """Release what was sent from the front of the pipe."""
     while size_bytes > 0:
         buffer = w.pipe[w.pipe_tail % PIPE_BUFFERS]
-        part = min(size_bytes, buffer.size)
+        part = min(size_bytes, buffer.size_bytes)
         buffer.address += part
-        buffer.size -= part
+        buffer.size_bytes -= part
         size_bytes -= part
-        if buffer.size == 0:
+        if buffer.size_bytes == 0:
             w.pipe_tail += 1
 
 
@@ -90,7 +90,7 @@ def splice_to_sendpage(w, size_bytes, more):
     while sent < size_bytes and w.pipe_tail < w.pipe_head:
         buffer = w.pipe[w.pipe_tail % PIPE_BUFFERS]
         left = size_bytes - sent
-        part = min(left, buffer.size)
+        part = min(left, buffer.size_bytes)
         flags = MSG_MORE if more else 0
         if part < left and w.pipe_head - w.pipe_tail > 1:
             flags |= MSG_SENDPAGE_NOTLAST

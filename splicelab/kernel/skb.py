@@ -128,7 +128,7 @@ def can_coalesce(w, index, page, offset):
     if skb.nr_frags == 0 or skb.uarg != 0:
         return False
     last = w.frag[index, skb.nr_frags - 1]
-    return last.page == page and last.offset + last.size == offset
+    return last.page == page and last.offset + last.size_bytes == offset
 
 
 @jit
@@ -136,7 +136,7 @@ def add_frag(w, index, page, offset, size_bytes):
     """Put a new fragment into a free slot and take its reference."""
     skb = w.skb[index]
     frag = w.frag[index, skb.nr_frags]
-    frag.page, frag.offset, frag.size = page, offset, size_bytes
+    frag.page, frag.offset, frag.size_bytes = page, offset, size_bytes
     skb.nr_frags += 1
     w.tally[0].frag_slots += 1
     queue_ref(w, page)
@@ -147,7 +147,7 @@ def append_frag(w, index, page, offset, size_bytes):
     """Attach bytes to an skb: longer last fragment, or a new one. Return False when all 17 slots are taken."""
     skb = w.skb[index]
     if can_coalesce(w, index, page, offset):
-        w.frag[index, skb.nr_frags - 1].size += size_bytes
+        w.frag[index, skb.nr_frags - 1].size_bytes += size_bytes
         return True
     if skb.nr_frags >= MAX_SKB_FRAGS:
         return False
@@ -166,16 +166,16 @@ def split_skb(w, index, length):
     position = 0
     for slot in range(nr_frags):
         frag = w.frag[index, slot]
-        end = position + frag.size
+        end = position + frag.size_bytes
         if end > length:
             moved = w.frag[rest_index, rest.nr_frags]
-            moved.page, moved.offset, moved.size = frag.page, frag.offset, frag.size
+            moved.page, moved.offset, moved.size_bytes = frag.page, frag.offset, frag.size_bytes
             if position < length:
                 kept = length - position
                 queue_ref(w, frag.page)
                 moved.offset += kept
-                moved.size -= kept
-                frag.size = kept
+                moved.size_bytes -= kept
+                frag.size_bytes = kept
                 skb.nr_frags += 1
             rest.nr_frags += 1
         else:
@@ -203,13 +203,13 @@ def shift_frags(w, index, size_bytes):
     first = w.frag[source_index, 0]
     merges = can_coalesce(w, index, first.page, first.offset)
     slots = skb.nr_frags
-    if merges and first.size > size_bytes:
-        w.frag[index, slots - 1].size += size_bytes
+    if merges and first.size_bytes > size_bytes:
+        w.frag[index, slots - 1].size_bytes += size_bytes
         first.offset += size_bytes
-        first.size -= size_bytes
+        first.size_bytes -= size_bytes
         return size_bytes
     taken = 1 if merges else 0
-    left = size_bytes - first.size if merges else size_bytes
+    left = size_bytes - first.size_bytes if merges else size_bytes
     if size_bytes == source.len and source.nr_frags - taken > MAX_SKB_FRAGS - slots:
         return 0
     while left > 0:
@@ -217,23 +217,23 @@ def shift_frags(w, index, size_bytes):
             return 0
         frag = w.frag[source_index, taken]
         target = w.frag[index, slots]
-        target.page, target.offset, target.size = frag.page, frag.offset, min(frag.size, left)
+        target.page, target.offset, target.size_bytes = frag.page, frag.offset, min(frag.size_bytes, left)
         slots += 1
-        if frag.size > left:
+        if frag.size_bytes > left:
             queue_ref(w, frag.page)
             frag.offset += left
-            frag.size -= left
+            frag.size_bytes -= left
             break
-        left -= frag.size
+        left -= frag.size_bytes
         taken += 1
     if merges:
-        w.frag[index, skb.nr_frags - 1].size += first.size
+        w.frag[index, skb.nr_frags - 1].size_bytes += first.size_bytes
         queue_unref(w, first.page)
     skb.nr_frags = slots
     kept = source.nr_frags - taken
     for slot in range(kept):
         frag, later = w.frag[source_index, slot], w.frag[source_index, slot + taken]
-        frag.page, frag.offset, frag.size = later.page, later.offset, later.size
+        frag.page, frag.offset, frag.size_bytes = later.page, later.offset, later.size_bytes
     source.nr_frags = kept
     return size_bytes
 

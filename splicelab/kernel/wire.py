@@ -18,7 +18,7 @@ def deliver(w, index):
     for slot in range(skb.nr_frags):
         frag = w.frag[index, slot]
         source = frag.page * PAGE_SIZE + frag.offset
-        left = frag.size
+        left = frag.size_bytes
         while left > 0:
             start = position % WIRE_BYTES
             count = min(left, WIRE_BYTES - start)

@@ -76,16 +76,16 @@ SKB = _int64(
     *("uarg", "pure_zerocopy", "eor", "psh", "delivered", "next", "prev"),
 )
 
-PIECE = _int64("role", "size", "owner", "fate", "address", "kept_address")
-STEP = _int64("method", "first_piece", "pieces", "flags")
+PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
+STEP = _int64("method", "first_piece", "pieces", "msg_flags")
 PLAN = _int64(
     *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "handled"),
     *("ack_delay", "lose_every", "neighbours", "unacked"),
 )
 
-FRAG = _int64("page", "offset", "size")
-SEGMENT = _int64("address", "size")
-FRAG_CACHE = _int64("page", "offset", "size", "bias", "pfmemalloc")
+FRAG = _int64("page", "offset", "size_bytes")
+SEGMENT = _int64("address", "size_bytes")
+FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
     [(name, "i4") for name in ("refcount", "head", "next", "queued")]
     + [(name, "i1") for name in ("order", "kind", "slab_class", "pfmemalloc")]
