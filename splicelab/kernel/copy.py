@@ -1,9 +1,8 @@
 """Move real bytes at the speed of memcpy: copy, fill, gather, scatter, copy with checksum.
 
 All work on one-dimensional contiguous uint8 arrays and byte offsets; source and destination may be one arena, but
-ranges must not overlap. Three modes: compiled with the LLVM memcpy intrinsic (a numba slice copy is 5 to 50 times
-slower); ``NUMBA_BOUNDSCHECK=1``, where ranges are checked here, since numba does not see through memcpy;
-``NUMBA_DISABLE_JIT=1``, where NumPy slices stand in.
+ranges must not overlap. Compiled, the LLVM memcpy intrinsic is used (a numba slice copy is 5 to 50 times slower);
+``NUMBA_BOUNDSCHECK=1`` checks ranges here, since numba does not see through memcpy; without JIT, NumPy slices stand in.
 """
 
 import numpy as np
