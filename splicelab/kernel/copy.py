@@ -1,9 +1,8 @@
 """Move real bytes at the speed of memcpy: copy, fill, gather, scatter, copy with checksum.
 
-All functions work on one-dimensional contiguous uint8 arrays and byte offsets, so that source and destination may be
-one arena; ranges must not overlap, as for the kernel's memcpy. Three modes, one source: compiled, where the LLVM memcpy
-intrinsic is used (a numba slice copy is 5 to 50 times slower); ``NUMBA_BOUNDSCHECK=1``, where every range is checked
-here, since numba's does not see through memcpy; ``NUMBA_DISABLE_JIT=1``, where NumPy slices stand in.
+All work on one-dimensional contiguous uint8 arrays and byte offsets; source and destination may be one arena, but
+ranges must not overlap. Compiled, the LLVM memcpy intrinsic is used (a numba slice copy is 5 to 50 times slower);
+``NUMBA_BOUNDSCHECK=1`` checks ranges here, since numba does not see through memcpy; without JIT, NumPy slices stand in.
 """
 
 import numpy as np
@@ -105,12 +104,13 @@ else:
                 dst[i] = src[i]
                 total += np.int64(src[i]) << (8 * (i % 2))
             return _swap(_fold(total))
-        words, highs = np.uint64(0), np.uint64(0)
+        words = highs = np.uint64(0)
         for i in range(size_bytes // 8):
             word = _move_word(dst, src, 8 * i)
             words += word
             highs += word >> HALF_WORD
-        if rest := size_bytes % 8:
+        rest = size_bytes % 8
+        if rest:
             # The last eight bytes overlap what is already counted: shift that out, keep the even position.
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
             words += word
@@ -192,9 +192,9 @@ def checksum_combine(first, second, first_size_bytes):
 @jit
 def gather_checksum(dst, dst_offset, src, offsets, sizes):
     """Gather and return the sum over the bytes laid down, as `copy_checksum` does for one range."""
-    copied_bytes, partial = np.int64(0), np.uint32(0)
+    copied_bytes, total = np.int64(0), np.uint32(0)
     for i in range(len(offsets)):
         piece = copy_checksum(dst, dst_offset + copied_bytes, src, offsets[i], sizes[i])
-        partial = checksum_combine(partial, piece, copied_bytes)
+        total = checksum_combine(total, piece, copied_bytes)
         copied_bytes += sizes[i]
-    return partial
+    return total
