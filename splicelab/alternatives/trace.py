@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened, in order. The three numbers mean, by name:
+    """Something that happened, in order; what its three numbers mean depends on the name.
 
     call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
     transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·

@@ -5,7 +5,6 @@ Windows and ACKs are inputs of a scenario; everything else follows from the kern
 
 import functools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from splicelab._jit import jit
@@ -58,7 +57,7 @@ class Sender:
             self.offsets = scenario.zerocopy.offsets
         if scenario.task_frag is not None:
             cache = w.frag_cache[TASK_FRAG]
-            cache.offset, cache.size_bytes = scenario.task_frag.offset, scenario.task_frag.size_bytes
+            cache.offset, cache.size_bytes = scenario.task_frag.offset, scenario.task_frag.size
             cache.page = alloc_pages(w, 3 if cache.size_bytes > PAGE_SIZE else 0, FRAGMENT)
             w.page[cache.page].refcount = scenario.task_frag.refcount
 

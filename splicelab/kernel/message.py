@@ -15,7 +15,6 @@ from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
 from splicelab.kernel.world import (
     ACK_DELAY_MAX,
     MSG_SPLICE_PAGES,
-    NONE,
     PAGE_SIZE,
     REWRITE,
     WIRE_BYTES,

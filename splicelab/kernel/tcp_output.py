@@ -138,11 +138,7 @@ def transmit(w, index, mss):
 def validate_cwnd(w, is_limited):
     """Remember whether the window was ever full in this round (Linux 6.12 tcp_cwnd_validate)."""
     sk = w.sock[0]
-    if (
-        sk.snd_una >= sk.cwnd_usage_seq
-        or is_limited
-        or (sk.cwnd_limited == 0 and sk.packets_out > sk.max_packets_out)
-    ):
+    if sk.snd_una >= sk.cwnd_usage_seq or is_limited or (sk.cwnd_limited == 0 and sk.packets_out > sk.max_packets_out):
         sk.cwnd_limited = 1 if is_limited else 0
         sk.max_packets_out = sk.packets_out
         sk.cwnd_usage_seq = sk.snd_nxt
