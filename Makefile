@@ -1,4 +1,4 @@
-# make lab · make test · make notebooks · make soak · make clean
+# make lab · make test · make notebooks · make soak · make bench · make clean
 # From a fresh clone these need Python >= 3.11, make and git; the rest is installed into .venv.
 
 BIN := .venv/bin
@@ -7,12 +7,13 @@ START := notebooks/00_start_here.ipynb
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help lab test notebooks soak clean
+.PHONY: help lab test notebooks soak bench clean
 help:
 	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
 	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
 	@echo "make notebooks  rerun and rewrite all notebooks"
 	@echo "make soak       longer searches for counterexamples"
+	@echo "make bench      compare the kernels with C on this machine"
 	@echo "make clean      remove build/ and .venv"
 
 .venv/ready: pyproject.toml tools/build_env.sh
@@ -44,6 +45,10 @@ notebooks: .venv/ready
 soak: .venv/ready
 	@echo "Longer searches, 10,000 examples each"
 	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
+
+bench: .venv/ready
+	@echo "Comparing the kernels with C, at most 5 minutes; leave the machine alone meanwhile"
+	@$(BIN)/splicelab bench
 
 clean:
 	rm -rf build .venv

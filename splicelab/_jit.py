@@ -19,7 +19,7 @@ from numba.core import config, event
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
 KEPT_FOLDERS = 4
-COMPILE_S = 20
+COMPILE_S = 30
 
 
 def _sources_key() -> str:

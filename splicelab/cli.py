@@ -1,11 +1,13 @@
 """The command line: each command is a thin call into the floors below, imported when it runs."""
 
+import json
 import sys
 
 import click
 
 from splicelab import __version__
 from splicelab.errors import InputError
+from splicelab.paths import REPOSITORY
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +21,48 @@ def doctor() -> None:
     """Tell what this machine has and lacks, and the remedy."""
     from splicelab.doctor import report
 
-    click.echo("\n".join(report()))
+    for line in report():
+        click.echo(line)
+
+
+@commands.command()
+@click.argument("scenarios", type=click.Path())
+def predict(scenarios: str) -> None:
+    """Predict what the kernel counts for each message of SCENARIOS.jsonl: one line of JSON per connection."""
+    from splicelab.evidence.predict import predict_file
+
+    click.echo("\n".join(predict_file(scenarios)))
+
+
+@commands.command()
+@click.option("--caller", required=True, help="Who sends: a key of data/callers.csv.")
+@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the message.")
+@click.option("--alternative", multiple=True, help="An answer of the thread, again for more; all by default.")
+@click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool) -> None:
+    """Count what one message of a caller costs by each alternative."""
+    from splicelab.evidence.compare import DEFAULT_PROFILE, as_table
+    from splicelab.evidence.compare import compare as compare_alternatives
+
+    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE)
+    if is_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result['profile']}")
+        click.echo(as_table(result).T.to_string())
+
+
+@commands.command()
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+def bench(is_json: bool) -> None:
+    """Time the kernels against the same work in C on this machine; takes minutes."""
+    if not (REPOSITORY / "bench").is_dir():
+        raise InputError(f"{REPOSITORY / 'bench'}: not found; run bench from a clone of the repository")
+    sys.path.insert(0, str(REPOSITORY))
+    from bench.compare import run
+
+    run(json=is_json)
 
 
 def main(arguments: list[str] | None = None) -> int:
