@@ -8,7 +8,7 @@ from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import PAGE_FRAG, drain_caches, frag_alloc, frag_free, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
+from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
@@ -40,16 +40,16 @@ def content(message, place, position):
 
 @jit
 def alloc_owned(w, owner, size_bytes):
-    """Return memory for a piece as its owner gets it; for a page owner a block that holds it all."""
+    """Return memory for a piece as its owner gets it; pages, and fragments above one, are a block that holds it all."""
     if owner in (OWN_SLAB, OWN_LARGE):
         return kmalloc(w, size_bytes)
-    if owner == OWN_FRAG:
-        w.tally[0].frag_allocs += 1
+    w.tally[0].frag_allocs += owner == OWN_FRAG
+    if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, PAGE_FRAG, size_bytes)
     order = 0
     while (PAGE_SIZE << order) < size_bytes:
         order += 1
-    kind = STACK if owner == OWN_STACK else STATIC if owner == OWN_STATIC else PAGE_CACHE
+    kind = (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK]
     return alloc_pages(w, order, kind) * PAGE_SIZE
 
 
@@ -191,8 +191,9 @@ def end_message(w, sent):
     sk = w.sock[0]
     w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
     if plan.messages > plan.ack_delay:
-        retransmit(w)
-        acknowledge(w, w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)])
+        seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]
+        retransmit(w, seq)
+        acknowledge(w, seq)
     if plan.lose_every != 0 and plan.messages % plan.lose_every == 0:
         sk.lose = 1
 
@@ -200,7 +201,7 @@ def end_message(w, sent):
 @jit
 def close_run(w):
     """End the run: everything is ACKed, every owner gives its memory back, and what is still in use has leaked."""
-    retransmit(w)
+    retransmit(w, w.sock[0].snd_nxt)
     finish(w)
     for place in range(w.plan[0].pieces):
         piece = w.piece[place]

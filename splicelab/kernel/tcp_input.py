@@ -55,12 +55,12 @@ def read_all(w):
 
 
 @jit
-def retransmit(w):
-    """Send again all that was lost, in the bytes that memory holds *now*. Return the number of skbs."""
+def retransmit(w, seq):
+    """Send again what was lost before ``seq``, in the bytes that memory holds *now*. Return the number of skbs."""
     sk = w.sock[0]
     index = sk.una_head
     count = 0
-    while index != sk.send_head:
+    while index != sk.send_head and w.skb[index].seq < seq:
         skb = w.skb[index]
         if skb.delivered == 0:
             log(w, TRANSMIT, index, skb.seq, skb.len)

@@ -111,7 +111,7 @@ WORLD = np.dtype(
         ("transmitted", "i8"),
         ("plan", PLAN, (1,)),
         ("piece", PIECE, (PIECES,)),
-        ("step", STEP, (PIECES,)),
+        ("step", STEP, (PIECES + 1,)),
         ("message_end", "i8", (ACK_DELAY_MAX + 1,)),
         ("logging", "i8"),
         ("events", "i8"),
