@@ -27,7 +27,10 @@ def test_the_longest_bar_fills_its_panel_and_none_hides_a_zero():
 def test_a_drawing_forgets_the_comparison_before():
     drawing = Bars()
     drawing.update({}, compare("iscsi_tcp", 4096, profile="6.12"))
-    assert [(e.get_text(), e.get_color()) for e in drawing.endings][2:] == [("refused (-EIO)", BAD), ("delivered", GOOD)]
+    assert [(e.get_text(), e.get_color()) for e in drawing.endings][2:] == [
+        ("refused (-EIO)", BAD),
+        ("delivered", GOOD),
+    ]
     drawing.update({}, compare("iscsi_tcp", 4096))
     assert {e.get_text() for e in drawing.endings} == {"delivered"}
 

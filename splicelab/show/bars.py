@@ -1,7 +1,5 @@
 """Comparison bars: the alternatives side by side, one panel a counter, and in words how the message ended."""
 
-from typing import Any
-
 from matplotlib.figure import Figure
 
 from splicelab.alternatives import BUILT_IN
@@ -32,7 +30,7 @@ class Bars:
         self.figure, panels = new_figure(9.5, 1.3 + 0.36 * len(rows), 1, len(SHOWN) + 1, sharey=True)
         self.figure.get_layout_engine().set(w_pad=0.06, wspace=0.01)
         for axes, title in zip(panels, (*SHOWN, "how it ended"), strict=True):
-            axes.set(xlim=(0, 1.75), ylim=(len(rows) - 0.4, -0.6), xticks=[], yticks=rows)
+            axes.set(xlim=(0, 1.75), ylim=(len(rows) - 0.4, -0.6), xticks=[])
             axes.set_title(title, fontsize=10)
             axes.spines[["bottom"]].set_visible(False)
             axes.tick_params(left=False)
@@ -47,7 +45,7 @@ class Bars:
         self.endings = [panels[-1].text(0, row, "corrupt bytes", va="center", fontweight="bold") for row in rows]
         self.moving = [*sum(self.bars, []), *sum(self.numbers, []), *self.endings]
 
-    def update(self, values: dict[str, Any], result: dict) -> None:
+    def update(self, values: dict, result: dict) -> None:
         """Show a comparison of the same alternatives."""
         table = [readings(row) for row in result["rows"]]
         for column, (bars, numbers) in enumerate(zip(self.bars, self.numbers, strict=True)):
@@ -68,6 +66,5 @@ def bars(comparison: dict, chosen: str = "") -> Figure:
 
 def bars_text(comparison: dict) -> str:
     """Return the same numbers in words, a line an alternative."""
-    words = ", ".join(f"{title} {{:,}}" for title in SHOWN).replace("\n", " ")
-    rows = comparison["rows"]
-    return "\n".join(f"{row['alternative']}: {row['outcome']}; {words.format(*readings(row))}" for row in rows)
+    words = "{alternative}: {outcome}; " + ", ".join(f"{title} {{:,}}" for title in SHOWN).replace("\n", " ")
+    return "\n".join(words.format(*readings(row), **row) for row in comparison["rows"])
