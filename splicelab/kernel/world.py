@@ -68,7 +68,7 @@ SOCK = _int64(
     # one list of skbs: read_head .. una_head (ACKed, the receiver still holds them) .. send_head (unsent) .. tail
     *("read_head", "una_head", "send_head", "tail"),
     *("uarg", "uarg_bytes", "frag_cache", "lose"),
-    *("calls", "goals", "next_goal", "acks", "next_ack"),
+    *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 
 SKB = _int64(
@@ -204,6 +204,7 @@ def reset_socket(w):
     sk.next_goal = 0
     sk.acks = 0
     sk.next_ack = 0
+    sk.acks_each_call = 0
     w.iov_count = 0
     w.pipe_head = 0
     w.pipe_tail = 0
