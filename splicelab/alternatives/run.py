@@ -51,13 +51,18 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
+    if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
+        raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
     fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
     for send in caller.sends(profile, payload_bytes, trailer_bytes):
         step = w.step[plan.steps]
         step.method = METHODS.index(send.method)
         step.first_piece = plan.pieces
         step.msg_flags = sum(FLAGS[flag] for flag in send.flags)
-        for role, size_bytes, owner in send.segments:
+        segments = send.segments
+        if send.method == "sendpage":  # one piece of one page, whatever parts of the message lie in it
+            segments = [segments[0]._replace(size_bytes=sum(segment.size_bytes for segment in segments))]
+        for role, size_bytes, owner in segments:
             unit_bytes = caller.payload_unit_bytes or size_bytes if role == "payload" else size_bytes
             for start in range(0, size_bytes, unit_bytes):
                 if plan.pieces == kernel.PIECES:
@@ -169,9 +174,11 @@ def start_counting(w):
 
 @jit
 def settle(w):
-    """Let the last ACKs arrive."""
-    retransmit(w)
-    acknowledge(w, w.sock[0].write_seq)
+    """Let the last ACKs arrive, and lose no more."""
+    sk = w.sock[0]
+    sk.lose = 0
+    retransmit(w, sk.snd_nxt)
+    acknowledge(w, sk.snd_nxt)
 
 
 def outcome(tally: Tally) -> str:

@@ -83,7 +83,7 @@ def start_over(w, cache):
     if not new_cache_page(w, cache):
         return False
     w.page[cache.page].refcount += BIAS
-    cache.bias = BIAS + 1
+    cache.bias, cache.offset = BIAS + 1, cache.size_bytes
     return True
 
 
@@ -91,13 +91,10 @@ def start_over(w, cache):
 def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     """Cut a piece downward (up to 6.12), or return NONE: pieces in sequence never coalesce."""
     cache = w.frag_cache[row]
-    is_fresh = cache.page == NONE
-    if is_fresh or size_bytes > cache.offset:
-        if not start_over(w, cache):
+    if cache.page == NONE or size_bytes > cache.offset:
+        if not start_over(w, cache) or size_bytes > cache.size_bytes:
             return NONE
-        cache.offset = cache.size_bytes if is_fresh or size_bytes <= cache.size_bytes else cache.offset
-        if size_bytes > cache.size_bytes:
-            return NONE
+        cache.offset = cache.size_bytes
     cache.bias -= 1
     cache.offset = (cache.offset - size_bytes) & -align_bytes
     return cache.page * PAGE_SIZE + cache.offset

@@ -1,0 +1,197 @@
+"""What a CPU pays for copying, allocating, an atomic and a cold line, here; and what counted events then add up to.
+
+These costs are the same inside and outside of a kernel, so they may carry a verdict. A whole simulated message may not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numba import config, types
+from numba.extending import intrinsic
+
+from splicelab._jit import jit
+from splicelab.errors import InputError
+from splicelab.evidence.timing import Timing, compare, describe, median_interval
+from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.frag import ALLOCATORS, frag_alloc, frag_free
+from splicelab.kernel.world import new_world
+
+COPY_SIZES = (16, 48, 128, 512, 4096, 65536)
+ALLOC_BYTES = 48
+LINE_BYTES = 64
+ARENA_BYTES = 128 << 20
+PLACES = 1 << 17
+ATOMIC = "atomic inc + dec"
+COLD_LINE = "first touch of a cold line"
+USED = ("copies", "copied_bytes", "kmallocs", "frag_allocs", "get_page", "put_page", "cold_lines")
+LEAVES_OUT = (
+    "socket and allocator locks",
+    "system calls, TCP and the driver",
+    "DMA and the network card",
+    "cache lines that move between CPUs",
+    "interrupts and memory pressure",
+    "new pages from the page allocator",
+    "what the kernel's allocators do beyond the model's (preemption, cmpxchg, memory cgroups), which counts instead",
+)
+
+if not config.DISABLE_JIT:
+
+    @intrinsic
+    def _atomic_add(typingctx, counter, value):
+        """Add to element 0 in one locked instruction (LLVM atomicrmw) and return the new value."""
+
+        def generate(context, builder, signature, args):
+            data = context.make_array(counter)(context, builder, args[0]).data
+            return builder.add(builder.atomic_rmw("add", data, args[1], "seq_cst"), args[1])
+
+        return types.int64(counter, types.int64), generate
+
+    @jit
+    def atomic_loop(counter, iterations):
+        """Take and drop a reference, as get_page and put_page do; return how often the count came back to zero."""
+        zeros = 0
+        for _ in range(iterations):
+            _atomic_add(counter, 1)
+            zeros += _atomic_add(counter, -1) == 0
+        return zeros
+
+
+@jit
+def copy_loop(dst, src, size_bytes, places, iterations):
+    """Copy from the places in turn (a power of two of them); return a sum of bytes copied."""
+    total = 0
+    for i in range(iterations):
+        copy_bytes(dst, 0, src, places[i & (len(places) - 1)], size_bytes)
+        total += dst[i & 15]
+    return total
+
+
+@jit
+def alloc_loop(w, allocator, size_bytes, iterations):
+    """Allocate a piece and free it again; return the sum of the addresses."""
+    total = 0
+    for _ in range(iterations):
+        address = frag_alloc(w, allocator, size_bytes)
+        total += address
+        frag_free(w, allocator, address)
+    return total
+
+
+@jit
+def chase_loop(chain, last, iterations):
+    """Go from line to line, each found in the one before, on from where the last call ended; return the line."""
+    line = last[0]
+    for _ in range(iterations):
+        line = chain[line]
+    last[0] = line
+    return line
+
+
+@dataclass(frozen=True, repr=False)
+class UnitCosts(Timing):
+    """Unit costs in ns, each with its 95 % interval; the loop around it (below 1 ns) is included."""
+
+    def cost(self, name: str) -> np.ndarray:
+        """Return median, low and high of one unit cost in ns."""
+        return np.array(median_interval(self.samples_ns[name]))
+
+    def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
+        """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""
+        costs = np.array([self.cost(f"copy {size} B {heat}") for size in COPY_SIZES])
+        scale = max(1.0, size_bytes / COPY_SIZES[-1])
+        return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs.T])
+
+    def table(self):
+        """Return a DataFrame without ratios: these costs do not compete."""
+        return super().table().drop(columns=["ratio", "ratio_low", "ratio_high", "verdict"])
+
+
+def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
+    """Measure the unit costs on this machine, all interleaved; some seconds.
+
+    Raises
+    ------
+    InputError
+        The compiler is switched off: interpreted Python says nothing about a CPU.
+    """
+    if config.DISABLE_JIT:
+        raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
+    rng = np.random.default_rng(0)
+    src = np.full(ARENA_BYTES, 1, np.uint8)  # written: untouched pages would all be the one zero page
+    dst = np.zeros(COPY_SIZES[-1], np.uint8)
+    lines = np.arange(ARENA_BYTES // LINE_BYTES) * (LINE_BYTES // 8)
+    cold = rng.choice(lines[: -COPY_SIZES[-1] // LINE_BYTES], PLACES) * 8
+    chain = src.view(np.int64)
+    order = rng.permutation(lines)
+    chain[order] = np.roll(order, -1)
+    counter, last_line = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    world = new_world()
+    kernels = {}
+    for size in COPY_SIZES:
+        for heat, places in (("hot", cold[:1]), ("cold", cold)):
+            kernels[f"copy {size} B {heat}"] = lambda n, s=size, p=places: copy_loop(dst, src, s, p, n)
+    for key, name in enumerate(ALLOCATORS):
+        kernels[f"alloc + free {name}"] = lambda n, k=key: alloc_loop(world, k, ALLOC_BYTES, n)
+    kernels[ATOMIC] = lambda n: atomic_loop(counter, n)
+    kernels[COLD_LINE] = lambda n: chase_loop(chain, last_line, n)
+    timing = compare(kernels, samples=samples, same_iterations=False, progress=progress)
+    return UnitCosts(**vars(timing))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Counted events times unit costs: `terms` has one row per kind of event, `total_ns` is (median, low, high)."""
+
+    terms: object
+    environment: dict[str, str]
+    leaves_out: tuple[str, ...] = LEAVES_OUT
+
+    @property
+    def total_ns(self) -> tuple[float, float, float]:
+        """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
+        return tuple(float(self.terms[column].sum()) for column in ("median_ns", "low_ns", "high_ns"))
+
+    def __repr__(self) -> str:
+        """Return a line without measured numbers, the same on every machine."""
+        return f"estimated: {len(self.terms)} kinds of events, see table; leaves out: {'; '.join(self.leaves_out)}"
+
+    def _repr_html_(self) -> str:
+        median, low, high = self.total_ns
+        total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
+        return (
+            f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>Leaves out: {'; '.join(self.leaves_out)}"
+        )
+
+
+def estimate(
+    tally: Mapping[str, float], costs: UnitCosts, allocator: str = ALLOCATORS[0], heat: str = "hot"
+) -> Estimate:
+    """Return what a message's counted events cost on this machine.
+
+    `tally` holds counters per message by name; missing ones are zero. `allocator` cut the fragments; `heat` says
+    whether the copied data are in the cache ("hot") or not ("cold"). A key ``cold_lines`` counts first touches.
+
+    Raises
+    ------
+    InputError
+        The allocator or the heat is unknown.
+    """
+    import pandas as pd
+
+    if allocator not in ALLOCATORS:
+        raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
+    if heat not in ("hot", "cold"):
+        raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
+    count = {name: float(tally.get(name, 0)) for name in USED}
+    mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
+    terms = {
+        f"copies, {heat}": (count["copies"], costs.copy_cost(mean_bytes, heat)),
+        "kmalloc + kfree": (count["kmallocs"], costs.cost("alloc + free kmalloc")),
+        f"fragments, {allocator}": (count["frag_allocs"], costs.cost(f"alloc + free {allocator}")),
+        "page references": ((count["get_page"] + count["put_page"]) / 2, costs.cost(ATOMIC)),
+        "cold lines": (count["cold_lines"], costs.cost(COLD_LINE)),
+    }
+    rows = {name: [number, *(number * cost)] for name, (number, cost) in terms.items() if number}
+    columns = ["count", "median_ns", "low_ns", "high_ns"]
+    return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), costs.environment)
