@@ -77,7 +77,7 @@ SKB = _int64(
 )
 
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
-STEP = _int64("method", "first_piece", "pieces", "msg_flags")
+STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
 PLAN = _int64(
     *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "handled"),
     *("ack_delay", "lose_every", "neighbours", "unacked"),
