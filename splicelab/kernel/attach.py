@@ -90,12 +90,11 @@ def append_splice(w, index, size_bytes):
         address, left = iov_extract(w, size_bytes, batch)
         while left > 0 and error == 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
-            error = attach_page(w, index, address, part)
+            error = attach_page(w, index, address, part, w.sock[0].write_seq + spliced)
             if error != 0:
                 if error != -EIO:
                     iov_advance(w, -left)
                 break
-            log(w, SPLICE, w.sock[0].write_seq + spliced, address, part)
             address += part
             left -= part
             spliced += part
@@ -109,7 +108,7 @@ def append_splice(w, index, size_bytes):
 
 
 @jit
-def attach_page(w, index, address, size_bytes):
+def attach_page(w, index, address, size_bytes, seq):
     """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied."""
     page = address // PAGE_SIZE
     tally = w.tally[0]
@@ -121,17 +120,22 @@ def attach_page(w, index, address, size_bytes):
             return -ENOMEM
         if w.moves_bytes != 0:
             copy_bytes(w.arena, fragment, w.arena, address, size_bytes)
-        log(w, COPY, w.sock[0].write_seq, fragment, size_bytes)
+        log(w, COPY, seq, fragment, size_bytes)
         tally.copies += 1
         tally.copied_bytes += size_bytes
+        tally.frag_allocs += 1
         tally.frag_appends += 1
         append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes)
         put_page(w, fragment // PAGE_SIZE)
+        tally.frag_frees += 1
         return 0
     if not sendpage_ok(w, page):
         return -EIO
     tally.frag_appends += 1
-    return 0 if append_frag(w, index, page, address % PAGE_SIZE, size_bytes) else -EMSGSIZE
+    if not append_frag(w, index, page, address % PAGE_SIZE, size_bytes):
+        return -EMSGSIZE
+    log(w, SPLICE, seq, address, size_bytes)
+    return 0
 
 
 @jit

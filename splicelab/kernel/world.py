@@ -87,8 +87,8 @@ FRAG = _int64("page", "offset", "size_bytes")
 SEGMENT = _int64("address", "size_bytes")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
-    [(name, "i4") for name in ("refcount", "head", "next", "queued")]
-    + [(name, "i1") for name in ("order", "kind", "slab_class", "pfmemalloc")]
+    [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
+    + [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")]
 )
 
 WORLD = np.dtype(
