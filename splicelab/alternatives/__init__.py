@@ -12,6 +12,7 @@ BUILT_IN = (
     "piecewise",
     "copy_in_stack",
     "fix_callers",
+    "kill_notlast",
 )
 
 FUNCTIONS = tuple(getattr(import_module(f"{__name__}.{name}"), name) for name in BUILT_IN)

@@ -54,11 +54,13 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
     if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
     fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
-    for send in caller.sends(profile, payload_bytes, trailer_bytes):
+    sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
+    later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
+    for send, since in zip(sends, later, strict=True):
         step = w.step[plan.steps]
         step.method = METHODS.index(send.method)
         step.first_piece = plan.pieces
-        step.msg_flags = sum(FLAGS[flag] for flag in send.flags)
+        step.msg_flags, step.flags_since_6_5 = (sum(FLAGS[flag] for flag in call.flags) for call in (send, since))
         segments = send.segments
         if send.method == "sendpage":  # one piece of one page, whatever parts of the message lie in it
             segments = [segments[0]._replace(size_bytes=sum(segment.size_bytes for segment in segments))]

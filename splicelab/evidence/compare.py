@@ -10,7 +10,7 @@ from splicelab.kernel.profiles import PROFILES
 
 DEFAULT_PROFILE = "6.12+v3"
 COUNTERS = (
-    *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "refills", "new_pages"),
+    *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills", "new_pages"),
     *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
     *("truesize_peak", "pinned_peak_bytes", "eio", "short_sends", "sent_bytes", "received_bytes", "corrupt_bytes"),
 )

@@ -63,11 +63,10 @@ def append_splice(w, index, size_bytes):
         address, left = iov_take(w, size_bytes - spliced, batch)
         while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
-            error = attach_page(w, index, address, part)
+            error = attach_page(w, index, address, part, w.sock[0].write_seq + spliced)
             if error != 0:
                 iov_advance(w, 0 if error == -EIO else -left)
                 break
-            log(w, SPLICE, w.sock[0].write_seq + spliced, address, part)
             address += part
             left -= part
             spliced += part
@@ -78,7 +77,7 @@ def append_splice(w, index, size_bytes):
 
 
 @jit
-def attach_page(w, index, address, size_bytes):
+def attach_page(w, index, address, size_bytes, seq):
     """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied."""
     page, tally = address // PAGE_SIZE, w.tally[0]
     if w.page[w.page[page].head].kind == SLAB and w.profile[0].copies_slab != 0:
@@ -88,17 +87,22 @@ def attach_page(w, index, address, size_bytes):
         if fragment == NONE:
             return -ENOMEM
         copy_in(w, fragment, address, size_bytes)
-        log(w, COPY, w.sock[0].write_seq, fragment, size_bytes)
+        log(w, COPY, seq, fragment, size_bytes)
         tally.copies += 1
         tally.copied_bytes += size_bytes
+        tally.frag_allocs += 1
         tally.frag_appends += 1
         append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes)
         put_page(w, fragment // PAGE_SIZE)
+        tally.frag_frees += 1
         return 0
     if not sendpage_ok(w, page):
         return -EIO
     tally.frag_appends += 1
-    return 0 if append_frag(w, index, page, address % PAGE_SIZE, size_bytes) else -EMSGSIZE
+    if not append_frag(w, index, page, address % PAGE_SIZE, size_bytes):
+        return -EMSGSIZE
+    log(w, SPLICE, seq, address, size_bytes)
+    return 0
 
 
 @jit

@@ -67,9 +67,9 @@ def sk_page_frag_alloc(w, row, size_bytes):
 
 @jit
 def start_over(w, cache):
-    """Return the references that were never handed out, and begin again: on this block if no piece is in use, else anew.
+    """Return the references that were never handed out, and begin again, on this block if no piece of it is in use.
 
-    The new block, too, pays for all its pieces' references at once. False when there is none.
+    A new block pays for all its pieces' references at once. False when there is none.
     """
     if cache.page != NONE:
         first = w.page[cache.page]

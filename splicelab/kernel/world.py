@@ -63,11 +63,11 @@ SKB = _int64(
 FRAG = _int64("page", "offset", "size_bytes")
 SEGMENT = _int64("address", "size_bytes")
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
-STEP = _int64("method", "first_piece", "pieces", "msg_flags")
+STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
-    [(name, "i4") for name in ("refcount", "head", "next", "queued")]
-    + [(name, "i1") for name in ("order", "kind", "slab_class", "pfmemalloc")]
+    [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
+    + [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")]
 )
 _SCALARS = (
     *("moves_bytes", "page_brk", "fail_high_order", "from_reserves", "free_skb", "transmitted", "logging", "events"),

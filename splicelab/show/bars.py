@@ -1,0 +1,70 @@
+"""Comparison bars: the alternatives side by side, one panel a counter, and in words how the message ended."""
+
+from matplotlib.figure import Figure
+
+from splicelab.alternatives import BUILT_IN
+from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
+
+# Words for each panel, and the counters whose sum it shows.
+SHOWN = {
+    "send calls": ("sends",),
+    "bytes copied": ("copied_bytes",),
+    "frag slots": ("frag_slots",),
+    "allocator\noperations": ("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills"),
+    "pinned bytes\n(peak)": ("pinned_peak_bytes",),
+    "pushes": ("pushes",),
+}
+GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", OWNERS["copied"].colour
+
+
+def readings(row: dict) -> list[int]:
+    """Return the shown numbers of one row of a comparison."""
+    return [sum(row["counters"][name] for name in names) for names in SHOWN.values()]
+
+
+class Bars:
+    """A row an alternative, a panel a counter; the longest bar of a panel fills it. ``chosen`` is drawn dark."""
+
+    def __init__(self, alternatives: tuple[str, ...] = BUILT_IN, chosen: str = ""):
+        rows = range(len(alternatives))
+        self.figure, panels = new_figure(9.5, 1.3 + 0.36 * len(rows), 1, len(SHOWN) + 1, sharey=True)
+        self.figure.get_layout_engine().set(w_pad=0.06, wspace=0.01)
+        for axes, title in zip(panels, (*SHOWN, "how it ended"), strict=True):
+            axes.set(xlim=(0, 1.75), ylim=(len(rows) - 0.4, -0.6), xticks=[])
+            axes.set_title(title, fontsize=10)
+            axes.spines[["bottom"]].set_visible(False)
+            axes.tick_params(left=False)
+        panels[0].set_yticks(rows, [name.replace("_", " ") for name in alternatives])  # shared by all panels
+        for label, name in zip(panels[0].get_yticklabels(), alternatives, strict=True):
+            label.set_fontweight("bold" if name == chosen else "normal")
+        self.figure.supxlabel(axis_label("one message", COUNTED), fontsize=10)
+        colours = [CHOSEN if name == chosen else PLAIN for name in alternatives]
+        self.bars = [list(axes.barh(rows, [1] * len(rows), 0.62, color=colours)) for axes in panels[:-1]]
+        self.numbers = [[axes.text(0, row, "0", va="center", fontsize=9.5) for row in rows] for axes in panels[:-1]]
+        panels[-1].spines["left"].set_visible(False)
+        self.endings = [panels[-1].text(0, row, "corrupt bytes", va="center", fontweight="bold") for row in rows]
+        self.moving = [*sum(self.bars, []), *sum(self.numbers, []), *self.endings]
+
+    def update(self, values: dict, result: dict) -> None:
+        """Show a comparison of the same alternatives."""
+        table = [readings(row) for row in result["rows"]]
+        for column, (bars, numbers) in enumerate(zip(self.bars, self.numbers, strict=True)):
+            longest = max(max(row[column] for row in table), 1)
+            for row, bar, number in zip(table, bars, numbers, strict=True):
+                bar.set_width(row[column] / longest)
+                number.set(x=row[column] / longest + 0.06, text=f"{row[column]:,}")
+        for ending, row in zip(self.endings, result["rows"], strict=True):
+            ending.set(text=row["outcome"], color=GOOD if row["outcome"] == "delivered" else BAD)
+
+
+def bars(comparison: dict, chosen: str = "") -> Figure:
+    """Return a figure of what `splicelab.evidence.compare.compare` gives."""
+    drawing = Bars(tuple(row["alternative"] for row in comparison["rows"]), chosen)
+    drawing.update({}, comparison)
+    return drawing.figure
+
+
+def bars_text(comparison: dict) -> str:
+    """Return the same numbers in words, a line an alternative."""
+    words = "{alternative}: {outcome}; " + ", ".join(f"{title} {{:,}}" for title in SHOWN).replace("\n", " ")
+    return "\n".join(words.format(*readings(row), **row) for row in comparison["rows"])
