@@ -11,14 +11,16 @@ def piecewise(w):
     plan = w.plan[0]
     for place in range(plan.pieces):
         build(w, place)
-    set_cork(w, plan.corked != 0)
+    if plan.corked != 0:
+        set_cork(w, True)
     sent = taken = 0
     for place in range(plan.steps):
-        taken = send_step(w, place)
+        taken = send_step(w, place, w.step[place].msg_flags)
         if taken < 0:
             break
         sent += taken
-    set_cork(w, False)
+    if plan.corked != 0:
+        set_cork(w, False)
     for place in range(plan.pieces):
         release(w, place)
     return sent if sent > 0 else taken

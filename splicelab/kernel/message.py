@@ -123,16 +123,16 @@ def splice_flag(w):
 
 
 @jit
-def send_step(w, place):
-    """Make one of the caller's own calls; return the bytes taken or a negative errno."""
+def send_step(w, place, flags):
+    """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno."""
     step = w.step[place]
     if step.method == SENDPAGE_CALL:
         piece = w.piece[step.first_piece]
-        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, step.msg_flags)
+        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, flags)
     iov_begin(w)
     for number in range(step.first_piece, step.first_piece + step.pieces):
         add_piece(w, number)
-    return sendmsg(w, step.msg_flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
+    return sendmsg(w, flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
 
 
 @jit
