@@ -7,11 +7,11 @@ the MTU allows, and the congestion window never decides.
 import json
 from typing import NamedTuple
 
-from splicelab.alternatives.run import MSS_BYTES
-from splicelab.alternatives.trace import EVENT_NAMES, Skb, look_at_queue
 from splicelab.errors import InputError
+from splicelab.evidence.counted import MSS_BYTES
 from splicelab.evidence.predict import Sender
 from splicelab.evidence.scenarios import Scenario, parse_scenario
+from splicelab.evidence.trace import EVENT_NAMES, Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")

@@ -15,9 +15,8 @@ from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
 from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.profiles import use_profile
-from splicelab.kernel.schedule import start_schedule
 from splicelab.kernel.tcp import sendmsg, set_cork
-from splicelab.kernel.tcp_input import finish, read_all
+from splicelab.kernel.tcp_input import finish, read_all, start_schedule
 from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, new_world, reset, reset_tally
 
 EXPECTED = (
@@ -67,13 +66,11 @@ class Sender:
         ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet.
         """
         w = self.world
-        start_schedule(w, message.cwnd)
-        sk = w.sock[0]
-        sk.goals, sk.acks = len(message.goals), len(message.acks)
+        start_schedule(w, message.cwnd, len(message.goals), len(message.acks))
         for row, goal in enumerate(message.goals):
             w.goal[row] = goal
         for row, (call, flush, acked_bytes) in enumerate(message.acks):
-            w.ack[row] = (call, flush, sk.write_seq + acked_bytes)
+            w.ack[row] = (call, flush, w.sock[0].write_seq + acked_bytes)
         reset_tally(w)
         for call in message.calls:
             getattr(self, call[0])(*call[1:])

@@ -37,8 +37,7 @@ def skb_page_frag_refill(w, row, size_bytes):
 
     The restart does not compare ``size_bytes`` with the page, as in the kernel.
     """
-    cache = w.frag_cache[row]
-    tally = w.tally[0]
+    cache, tally = w.frag_cache[row], w.tally[0]
     tally.refills += 1
     if cache.page != NONE:
         if w.page[cache.page].refcount == 1:
@@ -67,29 +66,24 @@ def sk_page_frag_alloc(w, row, size_bytes):
 
 
 @jit
-def refill_biased(w, cache, starts_at_end):
-    """Give a cache a new block and pay for all its pieces' references at once."""
+def start_over(w, cache):
+    """Return the references that were never handed out, and begin again, on this block if no piece of it is in use.
+
+    A new block pays for all its pieces' references at once. False when there is none.
+    """
+    if cache.page != NONE:
+        first = w.page[cache.page]
+        first.refcount -= cache.bias
+        if first.refcount == 0 and cache.pfmemalloc == 0:
+            first.refcount = cache.bias = BIAS + 1
+            w.tally[0].refurbishes += 1
+            return True
+        if first.refcount == 0:
+            free_pages(w, cache.page)
     if not new_cache_page(w, cache):
         return False
     w.page[cache.page].refcount += BIAS
-    cache.bias = BIAS + 1
-    cache.offset = cache.size_bytes if starts_at_end else 0
-    return True
-
-
-@jit
-def release_bias(w, cache):
-    """Return the references that were never handed out; True when no piece is in use and the block can start again."""
-    first = w.page[cache.page]
-    first.refcount -= cache.bias
-    if first.refcount != 0:
-        return False
-    if cache.pfmemalloc != 0:
-        free_pages(w, cache.page)
-        return False
-    first.refcount = BIAS + 1
-    cache.bias = BIAS + 1
-    w.tally[0].refurbishes += 1
+    cache.bias, cache.offset = BIAS + 1, cache.size_bytes
     return True
 
 
@@ -97,12 +91,8 @@ def release_bias(w, cache):
 def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     """Cut a piece downward (up to 6.12), or return NONE: pieces in sequence never coalesce."""
     cache = w.frag_cache[row]
-    if cache.page == NONE and not refill_biased(w, cache, True):
-        return NONE
-    if size_bytes > cache.offset:
-        if not release_bias(w, cache) and not refill_biased(w, cache, True):
-            return NONE
-        if size_bytes > cache.size_bytes:
+    if cache.page == NONE or size_bytes > cache.offset:
+        if not start_over(w, cache) or size_bytes > cache.size_bytes:
             return NONE
         cache.offset = cache.size_bytes
     cache.bias -= 1
@@ -114,14 +104,13 @@ def page_frag_alloc_down(w, row, size_bytes, align_bytes):
 def page_frag_alloc_up(w, row, size_bytes):
     """Cut a piece upward (since 6.13): pieces in sequence are adjacent. More than a page fails if it does not fit."""
     cache = w.frag_cache[row]
-    if cache.page == NONE and not refill_biased(w, cache, False):
-        return NONE
-    if cache.offset + size_bytes > cache.size_bytes:
-        if size_bytes > PAGE_SIZE:
-            return NONE
-        if not release_bias(w, cache) and not refill_biased(w, cache, False):
+    is_fresh = cache.page == NONE
+    if is_fresh or cache.offset + size_bytes > cache.size_bytes:
+        if (not is_fresh and size_bytes > PAGE_SIZE) or not start_over(w, cache):
             return NONE
         cache.offset = 0
+        if size_bytes > cache.size_bytes:
+            return NONE
     address = cache.page * PAGE_SIZE + cache.offset
     cache.bias -= 1
     cache.offset += size_bytes
@@ -180,12 +169,7 @@ def drain_caches(w):
     """Give back what the caches themselves hold, so that a run can end with no page in use."""
     for row in range(len(w.frag_cache)):
         cache = w.frag_cache[row]
-        if cache.page == NONE:
-            continue
-        if row in (TASK_FRAG, SK_FRAG):
+        if cache.page != NONE:
+            w.page[cache.page].refcount -= 0 if row in (TASK_FRAG, SK_FRAG) else cache.bias - 1
             put_page(w, cache.page)
-        else:
-            first = w.page[cache.page]
-            first.refcount -= cache.bias - 1
-            put_page(w, cache.page)
-        cache.page = NONE
+            cache.page = NONE

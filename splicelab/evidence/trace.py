@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from splicelab.alternatives.run import Tally, run
 from splicelab.callers import Caller
+from splicelab.evidence.counted import Tally, run
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS
 from splicelab.kernel.message import OWNERS, ROLES
@@ -66,7 +66,7 @@ class Trace(NamedTuple):
 
 
 def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **options) -> Trace:
-    """Send one message and return what could be seen; ``options`` as for `splicelab.alternatives.run.run`."""
+    """Send one message and return what could be seen; ``options`` as for `splicelab.evidence.counted.run`."""
     seen = {}
 
     def look(w):
