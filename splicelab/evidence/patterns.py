@@ -16,13 +16,14 @@ from splicelab.kernel.world import MSG_MORE
 
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
-RECORDED_AS = {  # the names of the recordings
-    "plain": ("one sendmsg", "nothing"),
-    "sep3": ("three sendmsg", "nothing"),
-    "copy3": ("three sendmsg", "MSG_MORE"),
-    "more3": ("sendfile between", "MSG_MORE"),
-    "cork3": ("sendfile between", "TCP_CORK"),
-    "vm1": ("one splice", "nothing"),
+RECORDED_AS = {  # the names that the recordings use
+    **{
+        "plain": ("one sendmsg", "nothing"),
+        "sep3": ("three sendmsg", "nothing"),
+        "copy3": ("three sendmsg", "MSG_MORE"),
+    },
+    **{"more3": ("sendfile between", "MSG_MORE"), "cork3": ("sendfile between", "TCP_CORK")},
+    **{"vm1": ("one splice", "nothing")},
 }
 WINDOW_SEGMENTS = 1000
 
@@ -41,11 +42,6 @@ class Seen(NamedTuple):
     pushes: list[tuple[int, int, int]]
     skbs: list[Skb]
     counters: dict
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the message."""
-        return sum(size_bytes for *_, size_bytes in self.pieces)
 
 
 def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int, trailer_bytes: int) -> list[list]:
