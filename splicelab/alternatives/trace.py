@@ -10,7 +10,7 @@ from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (
     *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
-    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite"),
+    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite", "uncork"),
 )
 
 
@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
     call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
     transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
-    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece).
+    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece) · uncork (-, position, -).
     """
 
     name: str

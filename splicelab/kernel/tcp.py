@@ -23,6 +23,7 @@ from splicelab.kernel.world import (
     NAGLE_PUSH,
     NONE,
     PAGE_SIZE,
+    UNCORK,
     log,
 )
 
@@ -173,6 +174,7 @@ def set_cork(w, is_on):
     sk.nonagle &= ~NAGLE_CORK
     if sk.nonagle & NAGLE_OFF:
         sk.nonagle |= NAGLE_PUSH
+    log(w, UNCORK, 0, sk.write_seq, 0)
     if sk.send_head != NONE:
         push_pending(w)
         release_sock(w)
