@@ -52,69 +52,83 @@ static int64_t gather(target_t dst, source_t src, const int64_t *offsets, const 
 }
 
 /* A hot source: four neighbouring lines in turn. */
-EXPORT uint64_t copy_loop(target_t dst, source_t src, int64_t size, int64_t iterations)
+EXPORT uint64_t copy_loop(uint8_t *dst, const uint8_t *src, int64_t size, int64_t iterations)
 {
-	uint64_t sum = 0;
-
-	for (int64_t i = 0; i < iterations; i++) {
+	for (int64_t i = 0; i < iterations; i++)
 		memcpy(dst, src + (i & 3) * 64, (size_t)size);
-		sum += dst[i & 15];
-	}
-	return sum;
+	return (uint64_t)dst[0] + dst[size - 1];
 }
 
-/* Operation i reads from places[i & mask]: four neighbouring lines are a hot source, a shuffled arena a cold one. */
-EXPORT uint64_t checksum_loop(target_t dst, source_t src, int64_t size, const int64_t *places, int64_t mask,
-			      int64_t iterations)
+/*
+ * Operation i reads from places[i & mask]: four neighbouring lines are a hot source, a shuffled arena a cold one. A call
+ * goes on where the one before, of either side, ended: what was just read is not cold.
+ */
+EXPORT uint64_t checksum_loop(uint8_t *dst, const uint8_t *src, int64_t size, const int64_t *places, int64_t mask,
+			      int64_t *cursor, int64_t iterations)
 {
 	uint64_t sum = 0;
+	int64_t start = *cursor;
 
-	for (int64_t i = 0; i < iterations; i++)
+	for (int64_t i = start; i < start + iterations; i++)
 		sum += copy_checksum(dst, src + places[i & mask], (size_t)size);
+	*cursor = start + iterations;
 	return sum;
 }
 
 /* Message i takes its `count` offsets from row i of a table of mask + 1 rows; one row is a hot source. */
-EXPORT uint64_t gather_loop(target_t dst, source_t src, const int64_t *offsets, const int64_t *sizes, int64_t count,
-			    int64_t mask, int64_t iterations)
+EXPORT uint64_t gather_loop(uint8_t *dst, const uint8_t *src, const int64_t *offsets, const int64_t *sizes, int64_t count,
+			    int64_t mask, int64_t *cursor, int64_t iterations)
 {
 	uint64_t sum = 0;
+	int64_t start = *cursor;
 
-	for (int64_t i = 0; i < iterations; i++) {
+	for (int64_t i = start; i < start + iterations; i++) {
 		sum += (uint64_t)gather(dst, src, offsets + (i & mask) * count, sizes, count);
 		sum += dst[i & 15];
 	}
+	*cursor = start + iterations;
 	return sum;
 }
 
 /*
  * The allocators: pages with a count on the head of their block, and pieces cut from blocks of 32 KiB. As in the
- * model, events are counted, and pages are numbered from 1 in naturally aligned blocks, so that addresses compare.
+ * model, events are counted and can be logged, and pages are numbered from 1 in naturally aligned blocks, so that addresses compare.
  */
-enum { PAGE_BYTES = 4096, PAGES = 4096, ORDERS = 11, BIAS = 32768, NONE = -1, CLASSES = 13 };
+enum { PAGE_BYTES = 4096, PAGES = 4096, ORDERS = 11, BIAS = 32768, NONE = -1, CLASSES = 13, EVENTS = 4096 };
 enum { FREE, FRAGMENT, SLAB, LARGE };
+enum { TAKE_OBJECT, GIVE_OBJECT, TAKE_PIECE, GIVE_PIECE };
 enum { DOWN, UP, SK_FRAG, V3, WHOLE_PAGE, KMALLOC };
 
 struct page {
-	int32_t count, head, next;
-	int8_t order, kind, size_class;
+	int32_t count, head, next, queued;
+	int8_t order, kind, size_class, is_reserve;
 };
 
 struct cache {
-	int64_t page, offset, size, bias;
+	int64_t page, offset, size, bias, is_reserve;
 };
 
 struct machine {
-	int64_t next_page, slab_is_frozen, large_is_frozen;
+	int64_t next_page, slab_is_frozen, large_is_frozen, no_large_blocks, from_reserves, is_logging, events;
 	int64_t frag_allocs, frag_frees, kmallocs, kfrees, objects, gets, puts, double_puts;
 	int64_t new_pages, pages_in_use, refills, new_blocks, refurbished;
 	int64_t free_block[ORDERS], free_object[CLASSES];
 	struct cache cache[KMALLOC];
 	struct page page[PAGES];
 	int64_t next_object[PAGES * (PAGE_BYTES / 8)];
+	int64_t event[EVENTS][3];
 };
 
-static struct machine machine;
+static void note(struct machine *m, int64_t kind, int64_t address, int64_t size)
+{
+	if (m->is_logging && m->events < EVENTS) {
+		int64_t *event = m->event[m->events++];
+
+		event[0] = kind;
+		event[1] = address;
+		event[2] = size;
+	}
+}
 
 static int is_frozen(const struct machine *m, int kind)
 {
@@ -125,6 +139,8 @@ static int64_t take_block(struct machine *m, int order, int kind)
 {
 	int64_t pages = 1 << order, head = m->free_block[order];
 
+	if (order > 0 && m->no_large_blocks)
+		return NONE;
 	if (head != NONE) {
 		m->free_block[order] = m->page[head].next;
 	} else {
@@ -137,6 +153,8 @@ static int64_t take_block(struct machine *m, int order, int kind)
 		m->page[i].head = (int32_t)head;
 	m->page[head].order = (int8_t)order;
 	m->page[head].kind = (int8_t)kind;
+	m->page[head].queued = 0;
+	m->page[head].is_reserve = (int8_t)m->from_reserves;
 	m->page[head].count = !is_frozen(m, kind);
 	m->new_pages += pages;
 	m->pages_in_use += pages;
@@ -168,6 +186,19 @@ static void put(struct machine *m, int64_t page)
 		give_block(m, head);
 }
 
+/* 32 KiB, or one page where memory is short of blocks. */
+static int new_block(struct machine *m, struct cache *c)
+{
+	c->page = take_block(m, 3, FRAGMENT);
+	if (c->page == NONE)
+		c->page = take_block(m, 0, FRAGMENT);
+	if (c->page == NONE)
+		return 0;
+	c->size = (int64_t)PAGE_BYTES << m->page[c->page].order;
+	c->is_reserve = m->page[c->page].is_reserve;
+	return 1;
+}
+
 /* A block whose count is 1 is nobody else's and starts again; the user moves the offset up by what he used. */
 static int64_t cut_shared(struct machine *m, struct cache *c, int64_t size)
 {
@@ -178,11 +209,9 @@ static int64_t cut_shared(struct machine *m, struct cache *c, int64_t size)
 		if (c->page != NONE)
 			put(m, c->page);
 		m->new_blocks++;
-		c->page = take_block(m, 3, FRAGMENT);
-		if (c->page == NONE)
-			return NONE;
 		c->offset = 0;
-		c->size = (int64_t)PAGE_BYTES << 3;
+		if (!new_block(m, c))
+			return NONE;
 	}
 
 	int64_t address = c->page * PAGE_BYTES + c->offset;
@@ -203,23 +232,23 @@ static int has_room(struct machine *m, struct cache *c, int64_t size, int is_dow
 
 		if (is_down ? c->offset >= size : c->offset + size <= c->size)
 			return 1;
-		if (size > (is_down ? c->size : PAGE_BYTES))
+		if (!is_down && size > PAGE_BYTES)
 			return 0;
 		head->count -= (int32_t)c->bias;
-		if (head->count == 0) {
+		if (head->count == 0 && !c->is_reserve) {
 			m->refurbished++;
 			goto start;
 		}
+		if (head->count == 0)
+			give_block(m, head);
 	}
-	c->page = take_block(m, 3, FRAGMENT);
-	if (c->page == NONE)
+	if (!new_block(m, c))
 		return 0;
-	c->size = (int64_t)PAGE_BYTES << 3;
 start:
 	m->page[c->page].count = BIAS + 1;
 	c->bias = BIAS + 1;
 	c->offset = is_down ? c->size : 0;
-	return 1;
+	return size <= c->size;
 }
 
 static int64_t cut_down(struct machine *m, struct cache *c, int64_t size, int64_t align)
@@ -262,6 +291,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 			return NONE;
 		m->kmallocs++;
 		m->objects++;
+		note(m, TAKE_OBJECT, head * PAGE_BYTES, size);
 		return head * PAGE_BYTES;
 	}
 	if (m->free_object[class] == NONE) {
@@ -284,6 +314,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 	m->free_object[class] = m->next_object[address / 8];
 	m->kmallocs++;
 	m->objects++;
+	note(m, TAKE_OBJECT, address, size);
 	return address;
 }
 
@@ -293,6 +324,7 @@ static void give_object(struct machine *m, int64_t address)
 
 	m->kfrees++;
 	m->objects--;
+	note(m, GIVE_OBJECT, address, 0);
 	if (head->kind == LARGE) {
 		if (m->large_is_frozen)
 			give_block(m, head);
@@ -331,7 +363,10 @@ static int64_t take(struct machine *m, int64_t allocator, int64_t size)
 	default:
 		return take_object(m, size);
 	}
-	m->frag_allocs += address != NONE;
+	if (address != NONE) {
+		m->frag_allocs++;
+		note(m, TAKE_PIECE, address, size);
+	}
 	return address;
 }
 
@@ -341,32 +376,37 @@ static void give(struct machine *m, int64_t allocator, int64_t address)
 		give_object(m, address);
 	} else {
 		m->frag_frees++;
+		note(m, GIVE_PIECE, address, 0);
 		put(m, address / PAGE_BYTES);
 	}
 }
 
-EXPORT uint64_t start_machine(void)
+EXPORT int machine_bytes(void)
 {
-	memset(&machine, 0, sizeof(machine));
-	machine.next_page = 1;
-	for (int i = 0; i < ORDERS; i++)
-		machine.free_block[i] = NONE;
-	for (int i = 0; i < CLASSES; i++)
-		machine.free_object[i] = NONE;
-	for (int i = 0; i < KMALLOC; i++)
-		machine.cache[i].page = NONE;
-	return sizeof(machine);
+	return sizeof(struct machine);
 }
 
-EXPORT uint64_t alloc_loop(int64_t allocator, int64_t size, int64_t iterations)
+EXPORT void start_machine(struct machine *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->next_page = 1;
+	for (int i = 0; i < ORDERS; i++)
+		m->free_block[i] = NONE;
+	for (int i = 0; i < CLASSES; i++)
+		m->free_object[i] = NONE;
+	for (int i = 0; i < KMALLOC; i++)
+		m->cache[i].page = NONE;
+}
+
+EXPORT uint64_t alloc_loop(struct machine *m, int64_t allocator, int64_t size, int64_t iterations)
 {
 	uint64_t sum = 0;
 
 	for (int64_t i = 0; i < iterations; i++) {
-		int64_t address = take(&machine, allocator, size);
+		int64_t address = take(m, allocator, size);
 
 		sum += (uint64_t)address;
-		give(&machine, allocator, address);
+		give(m, allocator, address);
 	}
 	return sum;
 }
