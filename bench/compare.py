@@ -118,7 +118,7 @@ def alloc_cases(library: ctypes.CDLL) -> Iterator[Case]:
     """Yield allocating and freeing one header by each allocator, in a machine of its own that has just started."""
     library.start_machine.argtypes = [ctypes.c_void_p]
     for key, name in enumerate(ALLOCATORS):
-        machine = np.zeros(library.machine_bytes(), np.uint8)
+        machine = aligned(library.machine_bytes())
         library.start_machine(machine.ctypes.data)
         both = pair(library, "alloc_loop", (machine, key, ALLOC_BYTES), (new_world(),))
         yield Case("alloc", name, ALLOC_BYTES, "C", *both)

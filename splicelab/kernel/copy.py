@@ -116,7 +116,7 @@ else:
         total = words - (highs << 32) + highs
         # A number plus itself with its halves exchanged has the sum of the halves, carry included, on top.
         half = np.uint32((total + (total << 32 | total >> 32)) >> 32)
-        half = np.uint32((half + (half << 16 | half >> 16))) >> 16
+        half = np.uint32(half + (half << 16 | half >> 16)) >> 16
         return _swap(np.int64(half))
 
 
