@@ -19,7 +19,9 @@ def test_every_size_gets_the_smallest_class_that_holds_it():
         assert kmalloc_class(size_bytes) == (fitting[0] if fitting else NONE), size_bytes
 
 
-@pytest.mark.parametrize("size_bytes, objects, order, alignment", list(zip(CLASSES, OBJECTS, ORDERS, ALIGNMENT, strict=True)))
+@pytest.mark.parametrize(
+    "size_bytes, objects, order, alignment", list(zip(CLASSES, OBJECTS, ORDERS, ALIGNMENT, strict=True))
+)
 def test_a_slab_holds_as_many_objects_as_in_the_kernel(size_bytes, objects, order, alignment):
     w = fresh()
     addresses = [kmalloc(w, size_bytes) for _ in range(objects)]
