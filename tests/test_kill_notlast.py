@@ -2,8 +2,8 @@
 
 import pytest
 
-from splicelab.alternatives.run import outcome, run
 from splicelab.callers import load_callers
+from splicelab.evidence.counted import outcome, run
 
 CALLERS = load_callers()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from splicelab.alternatives.run import run
 from splicelab.callers import Segment, Send, load_callers
 from splicelab.errors import InputError
+from splicelab.evidence.counted import run
 from splicelab.evidence.protocols import HANDED_DOWN, LAYERS, PATTERNS, handed_down, records, sender
 
 

@@ -3,10 +3,10 @@
 import pytest
 from legible import assert_legible
 
-from splicelab.alternatives.trace import trace_message
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.protocols import records, sender
+from splicelab.evidence.trace import trace_message
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.timeline import ALONE, HELD, LEAVES, Row, TimeLine, happenings, summary, timeline
 

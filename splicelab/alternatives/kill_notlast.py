@@ -6,7 +6,8 @@ that kernel's own calls, as in piecewise.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.message import build, cork, release, send_step, uncork
+from splicelab.kernel.message import build, release, send_step
+from splicelab.kernel.tcp import set_cork
 
 
 @jit
@@ -15,16 +16,16 @@ def kill_notlast(w):
     plan = w.plan[0]
     for place in range(plan.pieces):
         build(w, place)
-    cork(w)
-    sent = 0
+    if plan.corked != 0:
+        set_cork(w, True)
+    sent = taken = 0
     for place in range(plan.steps):
-        w.step[place].msg_flags = w.step[place].flags_since_6_5
-        taken = send_step(w, place)
+        taken = send_step(w, place, w.step[place].flags_since_6_5)
         if taken < 0:
-            sent = sent if sent > 0 else taken
             break
         sent += taken
-    uncork(w)
+    if plan.corked != 0:
+        set_cork(w, False)
     for place in range(plan.pieces):
         release(w, place)
-    return sent
+    return sent if sent > 0 else taken

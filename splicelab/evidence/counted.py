@@ -3,8 +3,6 @@
 import functools
 from collections import namedtuple
 
-import numba
-
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller
@@ -18,6 +16,7 @@ from splicelab.kernel.tcp_input import acknowledge, retransmit
 WARM_UP = 2
 BROKEN = ("leaked", "double_put", "exhausted")
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
+MAX_PAYLOAD_BYTES = 1 << 20
 MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
 Tally = namedtuple("Tally", kernel.COUNTERS)
 the_world = functools.cache(kernel.new_world)
@@ -35,7 +34,7 @@ def run_messages(w, key, messages):
 def _own_loop(function):
     """Return the same loop for a reader's own function, compiled for it."""
 
-    @numba.njit
+    @jit(cache=False)
     def run_own(w, messages):
         for _ in range(messages):
             begin_message(w)
@@ -51,6 +50,8 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
     if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
     fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
