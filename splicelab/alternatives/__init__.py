@@ -2,9 +2,9 @@
 
 from importlib import import_module
 
-import numba
 from numba.extending import overload
 
+from splicelab._jit import jit
 from splicelab.errors import InputError
 
 BUILT_IN = (
@@ -12,6 +12,7 @@ BUILT_IN = (
     "piecewise",
     "copy_in_stack",
     "fix_callers",
+    "kill_notlast",
 )
 
 FUNCTIONS = tuple(getattr(import_module(f"{__name__}.{name}"), name) for name in BUILT_IN)
@@ -24,7 +25,7 @@ def alternative(name: str):
     def register(function):
         if name in BUILT_IN:
             raise InputError(f"alternative: {name!r} is taken by the package")
-        OWN[name] = numba.njit(function)
+        OWN[name] = jit(function)
         return OWN[name]
 
     return register
@@ -45,7 +46,7 @@ def _ladder(functions, number):
     first = functions[0]
     if len(functions) == 1:
         return lambda w, key: first(w)
-    rest = numba.njit(_ladder(functions[1:], number + 1))
+    rest = jit(_ladder(functions[1:], number + 1), cache=False)  # part of its caller, which is cached
 
     def send(w, key):
         return first(w) if key == number else rest(w, key)

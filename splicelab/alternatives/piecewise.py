@@ -1,7 +1,8 @@
 """The status quo: header, payload and trailer in calls of their own, as this caller makes them on this kernel."""
 
 from splicelab._jit import jit
-from splicelab.kernel.message import build, cork, release, send_step, uncork
+from splicelab.kernel.message import build, release, send_step
+from splicelab.kernel.tcp import set_cork
 
 
 @jit
@@ -10,15 +11,16 @@ def piecewise(w):
     plan = w.plan[0]
     for place in range(plan.pieces):
         build(w, place)
-    cork(w)
-    sent = 0
+    if plan.corked != 0:
+        set_cork(w, True)
+    sent = taken = 0
     for place in range(plan.steps):
-        taken = send_step(w, place)
+        taken = send_step(w, place, w.step[place].msg_flags)
         if taken < 0:
-            sent = sent if sent > 0 else taken
             break
         sent += taken
-    uncork(w)
+    if plan.corked != 0:
+        set_cork(w, False)
     for place in range(plan.pieces):
         release(w, place)
-    return sent
+    return sent if sent > 0 else taken

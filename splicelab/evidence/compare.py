@@ -3,9 +3,9 @@
 import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
-from splicelab.alternatives.run import Tally, outcome, run
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
+from splicelab.evidence.counted import Tally, outcome, run
 from splicelab.kernel.profiles import PROFILES
 
 DEFAULT_PROFILE = "6.12+v3"
@@ -33,7 +33,7 @@ def compare(
 ) -> dict:
     """Return what one message costs by each alternative (all of them by default), as plain numbers.
 
-    ``options`` go to `splicelab.alternatives.run.run`. Raises InputError for a key that is in no table.
+    ``options`` go to `splicelab.evidence.counted.run`. Raises InputError for a key that is in no table.
     """
     shape = pick_caller(caller)
     if profile not in PROFILES:

@@ -15,9 +15,8 @@ from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
 from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.profiles import use_profile
-from splicelab.kernel.schedule import start_schedule
 from splicelab.kernel.tcp import sendmsg, set_cork
-from splicelab.kernel.tcp_input import finish, read_all
+from splicelab.kernel.tcp_input import finish, read_all, start_schedule
 from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, new_world, reset, reset_tally
 
 EXPECTED = (
@@ -42,8 +41,8 @@ def alloc_run(w, size_bytes, order, kind):
 class Sender:
     """One connection of a user program on a model kernel: its buffers, a file in the page cache, a task fragment."""
 
-    def __init__(self, scenario: Scenario):
-        self.world = w = the_world()
+    def __init__(self, scenario: Scenario, world=None):
+        self.world = w = the_world() if world is None else world
         reset(w)
         use_profile(w, scenario.kernel)
         sk = w.sock[0]
@@ -61,21 +60,24 @@ class Sender:
             cache.page = alloc_pages(w, 3 if cache.size_bytes > PAGE_SIZE else 0, FRAGMENT)
             w.page[cache.page].refcount = scenario.task_frag.refcount
 
-    def run(self, message: Message) -> dict:
-        """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags]."""
+    def run(self, message: Message, look=None) -> dict:
+        """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags].
+
+        ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet.
+        """
         w = self.world
-        start_schedule(w, message.cwnd)
-        sk = w.sock[0]
-        sk.goals, sk.acks = len(message.goals), len(message.acks)
+        start_schedule(w, message.cwnd, len(message.goals), len(message.acks))
         for row, goal in enumerate(message.goals):
             w.goal[row] = goal
         for row, (call, flush, acked_bytes) in enumerate(message.acks):
-            w.ack[row] = (call, flush, sk.write_seq + acked_bytes)
+            w.ack[row] = (call, flush, w.sock[0].write_seq + acked_bytes)
         reset_tally(w)
         for call in message.calls:
             getattr(self, call[0])(*call[1:])
             if message.receiver_reads == "after_each_call":
                 read_all(w)
+        if look is not None:
+            look(w)
         finish(w)
         tally = w.tally[0]
         if tally.exhausted:

@@ -7,20 +7,10 @@ net/ipv4/tcp.c: tcp_sendmsg_locked. The slab branch is that of the unmerged v3 p
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import V3_CPU0, alloc_skb_frag, skb_page_frag_refill
-from splicelab.kernel.iov import iov_address, iov_advance, iov_extract
+from splicelab.kernel.iov import iov_advance, iov_take
 from splicelab.kernel.memory import SLAB, put_page, sendpage_ok
-from splicelab.kernel.skb import add_frag, append_frag, can_coalesce, charge, queue_tail
-from splicelab.kernel.world import (
-    COPY,
-    EIO,
-    EMSGSIZE,
-    ENOMEM,
-    MAX_SKB_FRAGS,
-    NONE,
-    PAGE_SIZE,
-    SPLICE,
-    log,
-)
+from splicelab.kernel.skb import append_frag, can_coalesce, grow, queue_tail
+from splicelab.kernel.world import COPY, EIO, EMSGSIZE, ENOMEM, MAX_SKB_FRAGS, NONE, PAGE_SIZE, PAGES, SPLICE, log
 
 SMALLEST_ROOM = 32
 SPLICE_BATCH_PAGES = 8
@@ -28,16 +18,10 @@ UARG_MAX_BYTES = 1 << 19
 
 
 @jit
-def copy_from_iov(w, destination, size_bytes):
-    """Copy the next bytes of the message to an address, out of as many segments as it takes."""
-    while size_bytes > 0:
-        address, left = iov_address(w)
-        count = min(left, size_bytes)
-        if w.moves_bytes != 0:
-            copy_bytes(w.arena, destination, w.arena, address, count)
-        iov_advance(w, count)
-        destination += count
-        size_bytes -= count
+def copy_in(w, destination, source, size_bytes):
+    """Copy bytes within memory, where this run moves bytes at all."""
+    if w.moves_bytes != 0:
+        copy_bytes(w.arena, destination, w.arena, source, size_bytes)
 
 
 @jit
@@ -45,34 +29,24 @@ def append_copy(w, index, size_bytes):
     """Copy bytes into the socket's page fragment and let the skb point at them."""
     if not skb_page_frag_refill(w, w.sock[0].frag_cache, SMALLEST_ROOM):
         return -ENOMEM
-    skb = w.skb[index]
-    cache = w.frag_cache[w.sock[0].frag_cache]
-    merges = can_coalesce(w, index, cache.page, cache.offset)
-    if not merges and skb.nr_frags >= MAX_SKB_FRAGS:
+    cache, skb, tally = w.frag_cache[w.sock[0].frag_cache], w.skb[index], w.tally[0]
+    if skb.nr_frags >= MAX_SKB_FRAGS and not can_coalesce(w, index, cache.page, cache.offset):
         return -EMSGSIZE
     count = min(size_bytes, cache.size_bytes - cache.offset)
     skb.pure_zerocopy = 0
-    log(w, COPY, w.sock[0].write_seq, cache.page * PAGE_SIZE + cache.offset, count)
-    copy_from_iov(w, cache.page * PAGE_SIZE + cache.offset, count)
-    tally = w.tally[0]
+    target = cache.page * PAGE_SIZE + cache.offset
+    log(w, COPY, w.sock[0].write_seq, target, count)
+    done = 0
+    while done < count:
+        source, part = iov_take(w, count - done, PAGES)
+        copy_in(w, target + done, source, part)
+        done += part
     tally.copies += 1
     tally.copied_bytes += count
-    if merges:
-        w.frag[index, skb.nr_frags - 1].size_bytes += count
-    else:
-        add_frag(w, index, cache.page, cache.offset, count)
+    append_frag(w, index, cache.page, cache.offset, count)
     cache.offset += count
     grow(w, index, count, count)
     return count
-
-
-@jit
-def grow(w, index, size_bytes, truesize_bytes):
-    """Account for data that was put into an skb."""
-    skb = w.skb[index]
-    skb.len += size_bytes
-    skb.truesize += truesize_bytes
-    charge(w, truesize_bytes)
 
 
 @jit
@@ -81,45 +55,38 @@ def append_splice(w, index, size_bytes):
 
     On -EIO the message stays advanced by what was extracted: a caller must trust the return value alone.
     """
-    skb = w.skb[index]
+    skb, tally = w.skb[index], w.tally[0]
     skb.pure_zerocopy = 0
-    spliced = 0
-    error = 0
-    while w.iov_left > 0 and size_bytes > 0 and error == 0:
+    spliced = error = 0
+    while w.iov_left > 0 and spliced < size_bytes and error == 0:
         batch = min(max(MAX_SKB_FRAGS - skb.nr_frags, 1), SPLICE_BATCH_PAGES)
-        address, left = iov_extract(w, size_bytes, batch)
-        while left > 0 and error == 0:
+        address, left = iov_take(w, size_bytes - spliced, batch)
+        while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
             error = attach_page(w, index, address, part, w.sock[0].write_seq + spliced)
             if error != 0:
-                if error != -EIO:
-                    iov_advance(w, -left)
+                iov_advance(w, 0 if error == -EIO else -left)
                 break
             address += part
             left -= part
             spliced += part
-            size_bytes -= part
-    tally = w.tally[0]
     tally.spliced_bytes += spliced
+    tally.eio += error == -EIO
     grow(w, index, spliced, spliced)
-    if error == -EIO:
-        tally.eio += 1
     return spliced if spliced > 0 else error
 
 
 @jit
 def attach_page(w, index, address, size_bytes, seq):
     """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied."""
-    page = address // PAGE_SIZE
-    tally = w.tally[0]
+    page, tally = address // PAGE_SIZE, w.tally[0]
     if w.page[w.page[page].head].kind == SLAB and w.profile[0].copies_slab != 0:
         if w.skb[index].nr_frags >= MAX_SKB_FRAGS:
             return -EMSGSIZE
         fragment = alloc_skb_frag(w, V3_CPU0, size_bytes)
         if fragment == NONE:
             return -ENOMEM
-        if w.moves_bytes != 0:
-            copy_bytes(w.arena, fragment, w.arena, address, size_bytes)
+        copy_in(w, fragment, address, size_bytes)
         log(w, COPY, seq, fragment, size_bytes)
         tally.copies += 1
         tally.copied_bytes += size_bytes
@@ -144,41 +111,31 @@ def pick_uarg(w):
 
     Source: Linux 6.12 net/core/skbuff.c: msg_zerocopy_realloc.
     """
-    sk = w.sock[0]
-    tail = queue_tail(w)
-    if tail != NONE and w.skb[tail].uarg == sk.uarg and sk.uarg_bytes + w.iov_left <= UARG_MAX_BYTES and sk.uarg != 0:
-        sk.uarg_bytes += w.iov_left
-    else:
+    sk, tail = w.sock[0], queue_tail(w)
+    if tail == NONE or w.skb[tail].uarg != sk.uarg or sk.uarg == 0 or sk.uarg_bytes + w.iov_left > UARG_MAX_BYTES:
         sk.uarg += 1
-        sk.uarg_bytes = w.iov_left
+        sk.uarg_bytes = 0
+    sk.uarg_bytes += w.iov_left
 
 
 @jit
 def append_zerocopy(w, index, size_bytes):
     """Pin user pages into an skb; each batch is charged in whole pages, and parts of one folio share a fragment."""
-    skb = w.skb[index]
+    skb, pinned = w.skb[index], 0
     if skb.len == 0:
         skb.pure_zerocopy = 1
     if skb.uarg != 0 and skb.uarg != w.sock[0].uarg:
         return -EMSGSIZE
-    pinned = 0
+    before, skb.uarg = skb.uarg, 0  # while it is filled, its fragments may grow
     while pinned < size_bytes and w.iov_left > 0 and skb.nr_frags < MAX_SKB_FRAGS:
-        address, left = iov_extract(w, size_bytes - pinned, MAX_SKB_FRAGS - skb.nr_frags)
-        in_page = address % PAGE_SIZE
-        grow(w, index, left, (in_page + left + PAGE_SIZE - 1) & -PAGE_SIZE)
+        address, left = iov_take(w, size_bytes - pinned, MAX_SKB_FRAGS - skb.nr_frags)
+        grow(w, index, left, (address % PAGE_SIZE + left + PAGE_SIZE - 1) & -PAGE_SIZE)
         pinned += left
         while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
             head = w.page[address // PAGE_SIZE].head
-            offset = address - head * PAGE_SIZE
-            last = w.frag[index, max(skb.nr_frags - 1, 0)]
-            if skb.nr_frags > 0 and last.page == head and last.offset + last.size_bytes == offset:
-                last.size_bytes += part
-            else:
-                add_frag(w, index, head, offset, part)
+            append_frag(w, index, head, address - head * PAGE_SIZE, part)
             address += part
             left -= part
-    if pinned == 0:
-        return -EMSGSIZE
-    skb.uarg = w.sock[0].uarg
-    return pinned
+    skb.uarg = w.sock[0].uarg if pinned > 0 else before
+    return pinned if pinned > 0 else -EMSGSIZE

@@ -12,7 +12,7 @@ from splicelab.kernel.world import FRAG_ALLOC, FRAG_FREE, NONE, PAGE_SIZE, log
 CACHE_ORDER = 3
 BIAS = 32768
 V3_ALIGN = 64
-TASK_FRAG, SK_FRAG, PAGE_FRAG, V3_CPU0, V3_CPU1 = range(5)
+TASK_FRAG, SK_FRAG, FROM_THE_END, FROM_THE_START, V3_CPU0, V3_CPU1 = range(6)  # rows of frag_cache
 ALLOCATORS = ("page_frag_down", "page_frag_up", "sk_page_frag", "v3_per_cpu", "page_per_object", "kmalloc")
 PAGE_FRAG_DOWN, PAGE_FRAG_UP, SK_PAGE_FRAG, V3_PER_CPU, PAGE_PER_OBJECT, KMALLOC = range(len(ALLOCATORS))
 
@@ -37,8 +37,7 @@ def skb_page_frag_refill(w, row, size_bytes):
 
     The restart does not compare ``size_bytes`` with the page, as in the kernel.
     """
-    cache = w.frag_cache[row]
-    tally = w.tally[0]
+    cache, tally = w.frag_cache[row], w.tally[0]
     tally.refills += 1
     if cache.page != NONE:
         if w.page[cache.page].refcount == 1:
@@ -67,29 +66,24 @@ def sk_page_frag_alloc(w, row, size_bytes):
 
 
 @jit
-def refill_biased(w, cache, starts_at_end):
-    """Give a cache a new block and pay for all its pieces' references at once."""
+def start_over(w, cache):
+    """Return the references that were never handed out, and begin again, on this block if no piece of it is in use.
+
+    A new block pays for all its pieces' references at once. False when there is none.
+    """
+    if cache.page != NONE:
+        first = w.page[cache.page]
+        first.refcount -= cache.bias
+        if first.refcount == 0 and cache.pfmemalloc == 0:
+            first.refcount = cache.bias = BIAS + 1
+            w.tally[0].refurbishes += 1
+            return True
+        if first.refcount == 0:
+            free_pages(w, cache.page)
     if not new_cache_page(w, cache):
         return False
     w.page[cache.page].refcount += BIAS
-    cache.bias = BIAS + 1
-    cache.offset = cache.size_bytes if starts_at_end else 0
-    return True
-
-
-@jit
-def release_bias(w, cache):
-    """Return the references that were never handed out; True when no piece is in use and the block can start again."""
-    first = w.page[cache.page]
-    first.refcount -= cache.bias
-    if first.refcount != 0:
-        return False
-    if cache.pfmemalloc != 0:
-        free_pages(w, cache.page)
-        return False
-    first.refcount = BIAS + 1
-    cache.bias = BIAS + 1
-    w.tally[0].refurbishes += 1
+    cache.bias, cache.offset = BIAS + 1, cache.size_bytes
     return True
 
 
@@ -97,12 +91,8 @@ def release_bias(w, cache):
 def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     """Cut a piece downward (up to 6.12), or return NONE: pieces in sequence never coalesce."""
     cache = w.frag_cache[row]
-    if cache.page == NONE and not refill_biased(w, cache, True):
-        return NONE
-    if size_bytes > cache.offset:
-        if not release_bias(w, cache) and not refill_biased(w, cache, True):
-            return NONE
-        if size_bytes > cache.size_bytes:
+    if cache.page == NONE or size_bytes > cache.offset:
+        if not start_over(w, cache) or size_bytes > cache.size_bytes:
             return NONE
         cache.offset = cache.size_bytes
     cache.bias -= 1
@@ -114,14 +104,13 @@ def page_frag_alloc_down(w, row, size_bytes, align_bytes):
 def page_frag_alloc_up(w, row, size_bytes):
     """Cut a piece upward (since 6.13): pieces in sequence are adjacent. More than a page fails if it does not fit."""
     cache = w.frag_cache[row]
-    if cache.page == NONE and not refill_biased(w, cache, False):
-        return NONE
-    if cache.offset + size_bytes > cache.size_bytes:
-        if size_bytes > PAGE_SIZE:
-            return NONE
-        if not release_bias(w, cache) and not refill_biased(w, cache, False):
+    is_fresh = cache.page == NONE
+    if is_fresh or cache.offset + size_bytes > cache.size_bytes:
+        if (not is_fresh and size_bytes > PAGE_SIZE) or not start_over(w, cache):
             return NONE
         cache.offset = 0
+        if size_bytes > cache.size_bytes:
+            return NONE
     address = cache.page * PAGE_SIZE + cache.offset
     cache.bias -= 1
     cache.offset += size_bytes
@@ -135,20 +124,20 @@ def alloc_skb_frag(w, row, size_bytes):
 
 
 @jit
-def page_frag_alloc(w, row, size_bytes):
+def page_frag_alloc(w, size_bytes):
     """Cut a piece from a page_frag_cache, in the direction of this kernel version."""
     if w.profile[0].page_frag_upward != 0:
-        return page_frag_alloc_up(w, row, size_bytes)
-    return page_frag_alloc_down(w, row, size_bytes, 1)
+        return page_frag_alloc_up(w, FROM_THE_START, size_bytes)
+    return page_frag_alloc_down(w, FROM_THE_END, size_bytes, 1)
 
 
 @jit
 def frag_alloc(w, allocator, size_bytes):
     """Return the address of ``size_bytes`` from one of the ALLOCATORS, or NONE."""
     if allocator == PAGE_FRAG_DOWN:
-        address = page_frag_alloc_down(w, PAGE_FRAG, size_bytes, 1)
+        address = page_frag_alloc_down(w, FROM_THE_END, size_bytes, 1)
     elif allocator == PAGE_FRAG_UP:
-        address = page_frag_alloc_up(w, PAGE_FRAG, size_bytes)
+        address = page_frag_alloc_up(w, FROM_THE_START, size_bytes)
     elif allocator == SK_PAGE_FRAG:
         address = sk_page_frag_alloc(w, SK_FRAG, size_bytes)
     elif allocator == V3_PER_CPU:
@@ -180,12 +169,7 @@ def drain_caches(w):
     """Give back what the caches themselves hold, so that a run can end with no page in use."""
     for row in range(len(w.frag_cache)):
         cache = w.frag_cache[row]
-        if cache.page == NONE:
-            continue
-        if row in (TASK_FRAG, SK_FRAG):
+        if cache.page != NONE:
+            w.page[cache.page].refcount -= 0 if row in (TASK_FRAG, SK_FRAG) else cache.bias - 1
             put_page(w, cache.page)
-        else:
-            first = w.page[cache.page]
-            first.refcount -= cache.bias - 1
-            put_page(w, cache.page)
-        cache.page = NONE
+            cache.page = NONE

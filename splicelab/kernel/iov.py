@@ -13,25 +13,13 @@ def iov_begin(w):
 @jit
 def iov_add(w, address, size_bytes):
     """Append a segment of memory; an empty one is left out, one too many is an error of the run."""
-    if size_bytes == 0:
-        return
     if w.iov_count == SEGMENTS:
         w.tally[0].exhausted += 1
-        return
-    segment = w.iov[w.iov_count]
-    segment.address, segment.size_bytes = address, size_bytes
-    w.iov_count += 1
-    w.iov_left += size_bytes
-
-
-@jit
-def iov_address(w):
-    """Return the address of the next byte, and the bytes left in its segment."""
-    while w.iov_offset == w.iov[w.iov_index].size_bytes:
-        w.iov_index += 1
-        w.iov_offset = 0
-    segment = w.iov[w.iov_index]
-    return segment.address + w.iov_offset, segment.size_bytes - w.iov_offset
+    elif size_bytes > 0:
+        segment = w.iov[w.iov_count]
+        segment.address, segment.size_bytes = address, size_bytes
+        w.iov_count += 1
+        w.iov_left += size_bytes
 
 
 @jit
@@ -42,12 +30,16 @@ def iov_advance(w, size_bytes):
 
 
 @jit
-def iov_extract(w, size_bytes, pages):
+def iov_take(w, size_bytes, pages):
     """Step over at most ``pages`` pages of the current segment; return their address and length.
 
     Source: Linux 6.12 lib/iov_iter.c: iov_iter_extract_bvec_pages (one extraction stays inside one bvec).
     """
-    address, left = iov_address(w)
-    count = min(size_bytes, left, pages * PAGE_SIZE - address % PAGE_SIZE)
+    while w.iov_offset == w.iov[w.iov_index].size_bytes:
+        w.iov_index += 1
+        w.iov_offset = 0
+    segment = w.iov[w.iov_index]
+    address = segment.address + w.iov_offset
+    count = min(size_bytes, segment.size_bytes - w.iov_offset, pages * PAGE_SIZE - address % PAGE_SIZE)
     iov_advance(w, count)
     return address, count

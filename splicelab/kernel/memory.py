@@ -16,10 +16,10 @@ def alloc_pages(w, order, kind):
 
     A freed block is handed out again before new memory is touched, the last one first. Blocks are never merged.
     """
-    if order > 0 and w.fail_high_order != 0:
-        return NONE
     count = 1 << order
     head = w.free_pages[order]
+    if order > 0 and w.fail_high_order != 0:
+        return NONE
     if head != NONE:
         w.free_pages[order] = w.page[head].next
     else:
@@ -28,15 +28,11 @@ def alloc_pages(w, order, kind):
             w.tally[0].exhausted += 1
             return NONE
         w.page_brk = head + count
-    for page in range(head, head + count):
-        w.page[page].head = head
-    first = w.page[head]
-    first.order = order
-    first.kind = kind
-    first.queued = 0
-    first.pfmemalloc = w.from_reserves
+        for page in range(head, head + count):
+            w.page[page].head = head
+    first, tally = w.page[head], w.tally[0]
+    first.order, first.kind, first.queued, first.pfmemalloc = order, kind, 0, w.from_reserves
     first.refcount = 0 if is_frozen(w, head) else 1
-    tally = w.tally[0]
     tally.new_pages += count
     tally.pages_in_use += count
     return head
@@ -55,12 +51,10 @@ def free_pages(w, head):
 
 @jit
 def is_frozen(w, head):
-    """Return whether the block is handed out with a count of zero: slab since 6.14, large kmalloc since 6.17."""
-    kind = w.page[head].kind
-    profile = w.profile[0]
-    return (kind == SLAB and profile.slab_pages_frozen != 0) or (
-        kind == LARGE_KMALLOC and profile.large_kmalloc_frozen != 0
-    )
+    """Return whether nobody may count references on this block: slab since 6.14, large kmalloc since 6.17."""
+    kind, profile = w.page[head].kind, w.profile[0]
+    is_frozen_slab = kind == SLAB and profile.slab_pages_frozen != 0
+    return is_frozen_slab or (kind == LARGE_KMALLOC and profile.large_kmalloc_frozen != 0)
 
 
 @jit
@@ -76,10 +70,9 @@ def get_page(w, page):
 def put_page(w, page):
     """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
     head = w.page[page].head
+    first, tally = w.page[head], w.tally[0]
     if is_frozen(w, head):
         return
-    first = w.page[head]
-    tally = w.tally[0]
     if first.refcount <= 0:
         tally.double_put += 1
         return
@@ -92,18 +85,17 @@ def put_page(w, page):
 @jit
 def sendpage_ok(w, page):
     """Return whether a reference on this page keeps its memory alive: not slab, and a count of at least one."""
-    head = w.page[page].head
-    return w.page[head].kind != SLAB and w.page[head].refcount >= 1
+    first = w.page[w.page[page].head]
+    return first.kind != SLAB and first.refcount >= 1
 
 
 @jit
 def queue_ref(w, page):
     """Take the reference of a queued fragment, and note the memory that the queue pins from now on."""
     get_page(w, page)
-    first = w.page[w.page[page].head]
+    first, tally = w.page[w.page[page].head], w.tally[0]
     first.queued += 1
     if first.queued == 1:
-        tally = w.tally[0]
         tally.pinned_bytes += PAGE_SIZE << first.order
         tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
 

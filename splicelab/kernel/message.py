@@ -6,20 +6,13 @@ written down before the alternative runs and independently of it; the receiver c
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import PAGE_FRAG, drain_caches, frag_alloc, frag_free, page_frag_alloc
+from splicelab.kernel.frag import drain_caches, frag_alloc, frag_free, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
 from splicelab.kernel.slab import kfree, kmalloc
-from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
+from splicelab.kernel.tcp import sendmsg, sendpage
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
-from splicelab.kernel.world import (
-    ACK_DELAY_MAX,
-    MSG_SPLICE_PAGES,
-    PAGE_SIZE,
-    REWRITE,
-    WIRE_BYTES,
-    log,
-)
+from splicelab.kernel.world import ACK_DELAY_MAX, MSG_SPLICE_PAGES, PAGE_SIZE, REWRITE, WIRE_BYTES, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
@@ -29,13 +22,12 @@ FATES = ("freed", "rewritten", "kept")
 FREED, REWRITTEN, KEPT = range(len(FATES))
 METHODS = ("copy", "sendpage", "splice")
 COPY_CALL, SENDPAGE_CALL, SPLICE_CALL = range(len(METHODS))
-PAYLOAD_STEP, PIECE_STEP, MESSAGE_STEP = 13, 101, 37
 
 
 @jit
 def content(message, place, position):
     """Return the byte that stands at a position of a piece: no two neighbours, pieces or messages look alike."""
-    return (message * MESSAGE_STEP + place * PIECE_STEP + position * PAYLOAD_STEP + 1) & 0xFF
+    return (message * 37 + place * 101 + position * 13 + 1) & 0xFF
 
 
 @jit
@@ -45,12 +37,11 @@ def alloc_owned(w, owner, size_bytes):
         return kmalloc(w, size_bytes)
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
-        return page_frag_alloc(w, PAGE_FRAG, size_bytes)
+        return page_frag_alloc(w, size_bytes)
     order = 0
     while (PAGE_SIZE << order) < size_bytes:
         order += 1
-    kind = (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK]
-    return alloc_pages(w, order, kind) * PAGE_SIZE
+    return alloc_pages(w, order, (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK]) * PAGE_SIZE
 
 
 @jit
@@ -64,12 +55,11 @@ def free_owned(w, owner, address):
 
 
 @jit
-def write_piece(w, place):
-    """Write this message's bytes into a piece; payload keeps the bytes that it got first."""
-    piece = w.piece[place]
-    if w.moves_bytes != 0 and piece.role != PAYLOAD:
-        for position in range(piece.size_bytes):
-            w.arena[piece.address + position] = content(w.plan[0].messages, place, position)
+def write_piece(w, place, message):
+    """Write a message's bytes into a piece, where this run moves bytes at all."""
+    if w.moves_bytes != 0:
+        for position in range(w.piece[place].size_bytes):
+            w.arena[w.piece[place].address + position] = content(message, place, position)
 
 
 @jit
@@ -83,7 +73,7 @@ def build(w, place):
         log(w, REWRITE, piece.address, piece.size_bytes, place)
     else:
         piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
-    write_piece(w, place)
+    write_piece(w, place, w.plan[0].messages)
 
 
 @jit
@@ -95,24 +85,29 @@ def release(w, place):
 
 
 @jit
+def is_paged(w, place):
+    """Return whether a piece lies in pages already, so that nobody has to move it."""
+    piece = w.piece[place]
+    return piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE)
+
+
+@jit
 def build_in_frag(w, place):
     """Build a piece in a page fragment from the start; what lies in pages already stays where it is."""
-    piece = w.piece[place]
-    if piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE):
+    if is_paged(w, place):
         build(w, place)
-        return
-    piece.address = frag_alloc(w, w.plan[0].allocator, piece.size_bytes)
-    write_piece(w, place)
+    else:
+        w.piece[place].address = frag_alloc(w, w.plan[0].allocator, w.piece[place].size_bytes)
+        write_piece(w, place, w.plan[0].messages)
 
 
 @jit
 def release_frag(w, place):
     """Drop the caller's own reference of a piece that was built by build_in_frag."""
-    piece = w.piece[place]
-    if piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE):
+    if is_paged(w, place):
         release(w, place)
     else:
-        frag_free(w, w.plan[0].allocator, piece.address)
+        frag_free(w, w.plan[0].allocator, w.piece[place].address)
 
 
 @jit
@@ -128,31 +123,29 @@ def splice_flag(w):
 
 
 @jit
-def send_step(w, place):
-    """Make one of the caller's own calls; return the bytes taken or a negative errno."""
+def send_step(w, place, flags):
+    """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno."""
     step = w.step[place]
     if step.method == SENDPAGE_CALL:
         piece = w.piece[step.first_piece]
-        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, step.msg_flags)
+        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, flags)
     iov_begin(w)
     for number in range(step.first_piece, step.first_piece + step.pieces):
         add_piece(w, number)
-    return sendmsg(w, step.msg_flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
+    return sendmsg(w, flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
 
 
 @jit
 def open_run(w):
     """Lay out what outlives a message: payload with its bytes, and memory that the caller writes again and again."""
     plan = w.plan[0]
-    plan.bytes = plan.messages = plan.unacked = 0
+    plan.bytes = plan.messages = 0
     for place in range(plan.pieces):
         piece = w.piece[place]
         plan.bytes += piece.size_bytes
         if piece.role == PAYLOAD or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
-        if w.moves_bytes != 0 and piece.role == PAYLOAD:
-            for position in range(piece.size_bytes):
-                w.arena[piece.address + position] = content(0, place, position)
+            write_piece(w, place, 0)
 
 
 @jit
@@ -160,35 +153,28 @@ def begin_message(w):
     """Note what the next message means to say, from the stream's position on."""
     plan = w.plan[0]
     plan.messages += 1
-    plan.first_byte = w.sock[0].write_seq
-    if w.moves_bytes == 0:
-        return
-    seq = plan.first_byte
-    for place in range(plan.pieces):
+    plan.first_byte = seq = w.sock[0].write_seq
+    for place in range(plan.pieces if w.moves_bytes != 0 else 0):
         piece = w.piece[place]
-        if piece.role != PAYLOAD:
-            for position in range(piece.size_bytes):
-                w.meant[(seq + position) % WIRE_BYTES] = content(plan.messages, place, position)
-        else:
-            done = 0
-            while done < piece.size_bytes:
-                start = (seq + done) % WIRE_BYTES
-                count = min(piece.size_bytes - done, WIRE_BYTES - start)
-                copy_bytes(w.meant, start, w.arena, piece.address + done, count)
-                done += count
+        done = 0
+        while done < piece.size_bytes:
+            start = (seq + done) % WIRE_BYTES
+            count = min(piece.size_bytes - done, WIRE_BYTES - start)
+            if piece.role == PAYLOAD:
+                copy_bytes(w.meant, start, w.arena, piece.kept_address + done, count)
+            else:
+                for position in range(count):
+                    w.meant[start + position] = content(plan.messages, place, done + position)
+            done += count
         seq += piece.size_bytes
 
 
 @jit
 def end_message(w, sent):
     """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
-    plan = w.plan[0]
-    tally = w.tally[0]
-    if sent < 0:
-        tally.refused += 1
-    elif sent < plan.bytes:
-        tally.short_sends += 1
-    sk = w.sock[0]
+    plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
+    tally.refused += sent < 0
+    tally.short_sends += 0 <= sent < plan.bytes
     w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
     if plan.messages > plan.ack_delay:
         seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]
@@ -204,28 +190,9 @@ def close_run(w):
     retransmit(w, w.sock[0].snd_nxt)
     finish(w)
     for place in range(w.plan[0].pieces):
-        piece = w.piece[place]
-        if piece.kept_address != 0:
-            free_owned(w, piece.owner, piece.kept_address)
-            piece.kept_address = 0
+        if w.piece[place].kept_address != 0:
+            free_owned(w, w.piece[place].owner, w.piece[place].kept_address)
     drain_caches(w)
-    tally = w.tally[0]
-    tally.leaked = tally.objects_in_use
+    w.tally[0].leaked = w.tally[0].objects_in_use
     for page in range(w.page_brk):
-        kind = w.page[page].kind
-        if w.page[page].head == page and kind not in (FREE, SLAB):
-            tally.leaked += 1
-
-
-@jit
-def cork(w):
-    """Cork the socket if this caller does so around its calls."""
-    if w.plan[0].corked != 0:
-        set_cork(w, True)
-
-
-@jit
-def uncork(w):
-    """Pull the cork again."""
-    if w.plan[0].corked != 0:
-        set_cork(w, False)
+        w.tally[0].leaked += w.page[page].head == page and w.page[page].kind not in (FREE, SLAB)

@@ -79,8 +79,7 @@ def consume(w, size_bytes):
         buffer.address += part
         buffer.size_bytes -= part
         size_bytes -= part
-        if buffer.size_bytes == 0:
-            w.pipe_tail += 1
+        w.pipe_tail += buffer.size_bytes == 0
 
 
 @jit

@@ -1,7 +1,7 @@
 """kmalloc: size classes with a last-in-first-out freelist, so that what was freed last is handed out next.
 
 Source: Linux 6.12 mm/slab_common.c: kmalloc_size_index; mm/slub.c: do_slab_free, ___kmalloc_large_node.
-One CPU, no cpu partial slabs, no redzone, nothing zeroed: reuse of memory stays visible on purpose.
+One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays visible on purpose.
 """
 
 from splicelab._jit import jit
@@ -10,7 +10,6 @@ from splicelab.kernel.world import KFREE, KMALLOC, NONE, OBJECT_GRAIN, PAGE_SIZE
 
 CLASSES = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
 SLAB_ORDERS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3)
-LARGEST_CLASS = 8192
 
 
 @jit
@@ -24,18 +23,14 @@ def kmalloc_class(size_bytes):
 
 @jit
 def new_slab(w, index):
-    """Cut a new slab of this class into free objects, the lowest address in front."""
-    order = SLAB_ORDERS[index]
-    head = alloc_pages(w, order, SLAB)
+    """Cut a new slab of this class into free objects, the lowest address in front; False when memory is exhausted."""
+    head = alloc_pages(w, SLAB_ORDERS[index], SLAB)
     if head == NONE:
         return False
-    for page in range(head, head + (1 << order)):
-        w.page[page].slab_class = index
+    w.page[head].slab_class = index
     size_bytes = CLASSES[index]
-    start = head * PAGE_SIZE
-    count = (PAGE_SIZE << order) // size_bytes
-    for number in range(count - 1, -1, -1):
-        address = start + number * size_bytes
+    for number in range((PAGE_SIZE << SLAB_ORDERS[index]) // size_bytes - 1, -1, -1):
+        address = head * PAGE_SIZE + number * size_bytes
         w.object_next[address // OBJECT_GRAIN] = w.free_objects[index]
         w.free_objects[index] = address
     return True
@@ -44,21 +39,21 @@ def new_slab(w, index):
 @jit
 def kmalloc(w, size_bytes):
     """Return the address of a slab object, or of whole pages above 8192 bytes; NONE when memory is exhausted."""
-    tally = w.tally[0]
     index = kmalloc_class(size_bytes)
     if index == NONE:
         order = 0
         while (PAGE_SIZE << order) < size_bytes:
             order += 1
-        head = alloc_pages(w, order, LARGE_KMALLOC)
-        address = head * PAGE_SIZE if head != NONE else NONE
+        address = alloc_pages(w, order, LARGE_KMALLOC) * PAGE_SIZE
     else:
         if w.free_objects[index] == NONE and not new_slab(w, index):
             return NONE
         address = w.free_objects[index]
         w.free_objects[index] = w.object_next[address // OBJECT_GRAIN]
-    tally.kmallocs += 1
-    tally.objects_in_use += 1
+    if address < 0:
+        return NONE
+    w.tally[0].kmallocs += 1
+    w.tally[0].objects_in_use += 1
     log(w, KMALLOC, address, size_bytes, 0)
     return address
 
@@ -66,18 +61,15 @@ def kmalloc(w, size_bytes):
 @jit
 def kfree(w, address):
     """Free an object at once, whoever still points at it; large ones only drop their page reference."""
-    tally = w.tally[0]
-    tally.kfrees += 1
-    tally.objects_in_use -= 1
+    head = w.page[address // PAGE_SIZE].head
+    w.tally[0].kfrees += 1
+    w.tally[0].objects_in_use -= 1
     log(w, KFREE, address, 0, 0)
-    page = address // PAGE_SIZE
-    head = w.page[page].head
-    if w.page[head].kind == LARGE_KMALLOC:
-        if w.profile[0].large_kmalloc_frozen != 0:
-            free_pages(w, head)
-        else:
-            put_page(w, page)
-        return
-    index = w.page[page].slab_class
-    w.object_next[address // OBJECT_GRAIN] = w.free_objects[index]
-    w.free_objects[index] = address
+    if w.page[head].kind != LARGE_KMALLOC:
+        index = w.page[head].slab_class
+        w.object_next[address // OBJECT_GRAIN] = w.free_objects[index]
+        w.free_objects[index] = address
+    elif w.profile[0].large_kmalloc_frozen != 0:
+        free_pages(w, head)
+    else:
+        put_page(w, head)

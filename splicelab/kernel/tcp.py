@@ -4,27 +4,13 @@ Source: Linux 6.12 and 6.1 net/ipv4/tcp.c: tcp_sendmsg_locked; Linux 6.1 net/ipv
 """
 
 from splicelab._jit import jit
+from splicelab.kernel import world as flag
 from splicelab.kernel.attach import append_copy, append_splice, append_zerocopy, pick_uarg
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.schedule import flush_backlog, read_goal, release_sock
-from splicelab.kernel.skb import append_frag, charge, entail, queue_tail, remove_empty_tail
+from splicelab.kernel.skb import append_frag, entail, free_skb, grow, queue_tail
+from splicelab.kernel.tcp_input import flush_backlog, read_goal, release_sock
 from splicelab.kernel.tcp_output import is_forced_push, mark_push, push, push_pending, write_xmit
-from splicelab.kernel.world import (
-    CALL,
-    EMSGSIZE,
-    ENOMEM,
-    MSG_EOR,
-    MSG_MORE,
-    MSG_SENDPAGE_NOTLAST,
-    MSG_SPLICE_PAGES,
-    MSG_ZEROCOPY,
-    NAGLE_CORK,
-    NAGLE_OFF,
-    NAGLE_PUSH,
-    NONE,
-    PAGE_SIZE,
-    log,
-)
+from splicelab.kernel.world import CALL, EMSGSIZE, ENOMEM, NONE, PAGE_SIZE, log
 
 BACKLOG_SKBS = 16
 COPY_DATA, SPLICE_DATA, ZEROCOPY_DATA = range(3)
@@ -37,24 +23,22 @@ def sendmsg(w, flags):
     One call copies all of its data or attaches all of it. Without scatter-gather the flag is ignored and all is copied.
     """
     sk = w.sock[0]
-    tally = w.tally[0]
-    tally.sends += 1
-    tally.sendmsg += 1
-    tally.sendmsg_bytes += w.iov_left
-    log(w, CALL, flags, sk.write_seq, w.iov_left)
+    count_call(w, flags, w.iov_left)
+    w.tally[0].sendmsg += 1
+    w.tally[0].sendmsg_bytes += w.iov_left
     how = COPY_DATA
-    if sk.scatter_gather != 0 and flags & MSG_ZEROCOPY:
+    if sk.scatter_gather != 0 and flags & flag.MSG_ZEROCOPY:
         how = ZEROCOPY_DATA
         pick_uarg(w)
-    elif sk.scatter_gather != 0 and flags & MSG_SPLICE_PAGES and w.profile[0].has_splice_pages != 0:
+    elif sk.scatter_gather != 0 and flags & flag.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages != 0:
         how = SPLICE_DATA
     read_goal(w, 0)
     mss, size_goal = sk.mss, sk.size_goal
     begun = flushes = copied = error = 0
     while w.iov_left > 0 and error == 0:
         index = queue_tail(w)
-        room = 0 if index == NONE or w.skb[index].eor != 0 else size_goal - w.skb[index].len
-        taken = -EMSGSIZE if room <= 0 else append(w, index, min(room, w.iov_left), how)
+        room = find_room(w, index, size_goal)
+        taken = append(w, index, min(room, w.iov_left), how) if room > 0 else -EMSGSIZE
         if taken == -EMSGSIZE:
             if room > 0:
                 mark_push(w, index)
@@ -65,27 +49,45 @@ def sendmsg(w, flags):
                     mss, size_goal = sk.mss, sk.size_goal
                     continue
             index = entail(w)
-            if index == NONE:
-                error = -ENOMEM
-                continue
             begun += 1
-            taken = append(w, index, min(size_goal, w.iov_left), how)
+            taken = append(w, index, min(size_goal, w.iov_left), how) if index != NONE else -ENOMEM
         if taken < 0:
             error = taken
             continue
-        if copied == 0:
-            w.skb[index].psh = 0
-        sk.write_seq += taken
+        advance(w, index, taken, copied == 0)
         copied += taken
-        if w.iov_left == 0:
-            w.skb[index].eor = 1 if flags & MSG_EOR else 0
-        elif w.skb[index].len >= size_goal:
+        if w.iov_left > 0 and w.skb[index].len >= size_goal:
             push_full(w, index, mss)
-    remove_empty_tail(w)
+    tail = queue_tail(w)
+    if tail != NONE and w.skb[tail].len == 0:
+        free_skb(w, tail)
     if copied > 0:
+        if flags & flag.MSG_EOR and error == 0:
+            w.skb[tail].eor = 1
         push(w, flags, mss, sk.nonagle)
     release_sock(w)
     return copied if copied > 0 else error
+
+
+@jit
+def count_call(w, flags, size_bytes):
+    """Count one call into TCP."""
+    w.tally[0].sends += 1
+    log(w, CALL, flags, w.sock[0].write_seq, size_bytes)
+
+
+@jit
+def find_room(w, index, size_goal):
+    """Return how many more bytes the last unsent skb may take."""
+    return 0 if index == NONE or w.skb[index].eor != 0 else max(size_goal - w.skb[index].len, 0)
+
+
+@jit
+def advance(w, index, size_bytes, is_first):
+    """Move the stream on; the first bytes of a call take back an earlier PSH."""
+    w.sock[0].write_seq += size_bytes
+    if is_first:
+        w.skb[index].psh = 0
 
 
 @jit
@@ -103,9 +105,9 @@ def push_full(w, index, mss):
     """Let a full skb leave while the call goes on."""
     if is_forced_push(w):
         mark_push(w, index)
-        write_xmit(w, mss, NAGLE_PUSH, False)
+        write_xmit(w, mss, flag.NAGLE_PUSH, False)
     elif index == w.sock[0].send_head:
-        write_xmit(w, mss, NAGLE_PUSH, True)
+        write_xmit(w, mss, flag.NAGLE_PUSH, True)
 
 
 @jit
@@ -115,49 +117,39 @@ def sendpage(w, page, offset, size_bytes, flags):
     Nobody asks whether the page may be referenced: outside of debug kernels a slab page goes out like any other.
     Without scatter-gather the data is copied, and MSG_SENDPAGE_NOTLAST means nothing.
     """
-    sk = w.sock[0]
+    sk, tally = w.sock[0], w.tally[0]
     if sk.scatter_gather == 0:
         iov_begin(w)
         iov_add(w, page * PAGE_SIZE + offset, size_bytes)
-        return sendmsg(w, flags & MSG_MORE)
-    tally = w.tally[0]
-    tally.sends += 1
+        return sendmsg(w, flags & flag.MSG_MORE)
+    count_call(w, flags, size_bytes)
     tally.sendpages += 1
     tally.sendpages_bytes += size_bytes
-    log(w, CALL, flags, sk.write_seq, size_bytes)
-    if flags & MSG_SENDPAGE_NOTLAST:
-        tally.sendpages_notlast += 1
+    tally.sendpages_notlast += flags & flag.MSG_SENDPAGE_NOTLAST != 0
     read_goal(w, 0)
-    mss, size_goal = sk.mss, sk.size_goal
-    left = size_bytes
-    while left > 0:
+    mss, size_goal, sent = sk.mss, sk.size_goal, 0
+    while sent < size_bytes:
         index = queue_tail(w)
-        room = 0 if index == NONE or w.skb[index].eor != 0 else size_goal - w.skb[index].len
-        count = min(room, left)
-        if room <= 0 or not append_frag(w, index, page, offset, count):
+        room = find_room(w, index, size_goal)
+        count = min(room, size_bytes - sent)
+        if room == 0 or not append_frag(w, index, page, offset + sent, count):
             if room > 0:
                 mark_push(w, index)
             index = entail(w)
             if index == NONE:
                 return -ENOMEM
-            count = min(size_goal, left)
-            append_frag(w, index, page, offset, count)
-        skb = w.skb[index]
-        skb.pure_zerocopy = 0
-        skb.len += count
-        skb.truesize += count
-        charge(w, count)
-        if left == size_bytes:
-            skb.psh = 0
-        sk.write_seq += count
-        offset += count
-        left -= count
-        if left > 0 and skb.len >= size_goal:
+            count = min(size_goal, size_bytes - sent)
+            append_frag(w, index, page, offset + sent, count)
+        w.skb[index].pure_zerocopy = 0
+        grow(w, index, count, count)
+        advance(w, index, count, sent == 0)
+        sent += count
+        if sent < size_bytes and w.skb[index].len >= size_goal:
             push_full(w, index, mss)
-    if flags & MSG_SENDPAGE_NOTLAST == 0:
+    if flags & flag.MSG_SENDPAGE_NOTLAST == 0:
         push(w, flags, mss, sk.nonagle)
     release_sock(w)
-    return size_bytes
+    return sent
 
 
 @jit
@@ -168,11 +160,11 @@ def set_cork(w, is_on):
     """
     sk = w.sock[0]
     if is_on:
-        sk.nonagle |= NAGLE_CORK
+        sk.nonagle |= flag.NAGLE_CORK
         return
-    sk.nonagle &= ~NAGLE_CORK
-    if sk.nonagle & NAGLE_OFF:
-        sk.nonagle |= NAGLE_PUSH
+    sk.nonagle &= ~flag.NAGLE_CORK
+    if sk.nonagle & flag.NAGLE_OFF:
+        sk.nonagle |= flag.NAGLE_PUSH
     if sk.send_head != NONE:
         push_pending(w)
         release_sock(w)

@@ -1,7 +1,11 @@
-"""What comes back: ACKs, the receiver that reads, loss and retransmission.
+"""What comes back: ACKs, the receiver that reads, loss and retransmission, and the schedule of a recording.
 
 Source: Linux 6.12 and 6.1 net/ipv4/tcp_input.c: tcp_clean_rtx_queue, tcp_data_snd_check; net/ipv4/tcp_cong.c:
-tcp_slow_start; net/ipv4/tcp_output.c: tcp_write_wakeup.
+tcp_slow_start; net/ipv4/tcp_output.c: tcp_write_wakeup; net/core/sock.c: release_sock, sk_flush_backlog.
+
+A recording knows, and the model does not predict, which size goals the calls read and when ACKs arrived. Its rows are
+ordered by (call, flush): flush 0 stands before a call (goals) or after it returned (ACKs), flush k for the k-th time
+that a sendmsg looked at its backlog. Without rows nothing changes, and nothing is acknowledged by itself.
 """
 
 from splicelab._jit import jit
@@ -14,24 +18,20 @@ from splicelab.kernel.world import ACK, NONE, TRANSMIT, log
 @jit
 def acknowledge(w, seq):
     """Process an ACK up to ``seq``: drop what it covers, open the window by slow start, push what waited."""
-    sk = w.sock[0]
+    sk, acked_segs = w.sock[0], 0
     sk.snd_una = max(sk.snd_una, min(seq, sk.snd_nxt))
     log(w, ACK, sk.snd_una, 0, 0)
-    acked_segs = 0
     while sk.una_head != sk.send_head:
-        index = sk.una_head
-        skb = w.skb[index]
-        if skb.seq + skb.len <= sk.snd_una:
-            acked_segs += skb.gso_segs
-            sk.una_head = skb.next
-            continue
+        skb = w.skb[sk.una_head]
         covered = sk.snd_una - skb.seq
-        if covered > skb.acked_bytes and skb.gso_segs > 1:
-            left = (skb.len - covered + skb.gso_size - 1) // skb.gso_size
-            acked_segs += skb.gso_segs - left
-            skb.gso_segs = left
-            skb.acked_bytes = covered
-        break
+        if covered < skb.len:
+            if covered > skb.acked_bytes and skb.gso_segs > 1:
+                left = (skb.len - covered + skb.gso_size - 1) // skb.gso_size
+                acked_segs += skb.gso_segs - left
+                skb.gso_segs, skb.acked_bytes = left, covered
+            break
+        acked_segs += skb.gso_segs
+        sk.una_head = skb.next
     sk.packets_out -= acked_segs
     if sk.cwnd_limited != 0 or sk.cwnd < 2 * sk.max_packets_out:
         sk.cwnd += acked_segs
@@ -43,54 +43,87 @@ def acknowledge(w, seq):
 @jit
 def read_all(w):
     """Let the receiver read: over loopback only now do the fragments of ACKed skbs lose their references."""
-    sk = w.sock[0]
-    while sk.read_head != sk.una_head:
-        index = sk.read_head
-        sk.read_head = w.skb[index].next
-        if sk.read_head != NONE:
-            w.skb[sk.read_head].prev = NONE
-        else:
-            sk.tail = NONE
-        free_skb(w, index)
+    while w.sock[0].read_head != w.sock[0].una_head:
+        free_skb(w, w.sock[0].read_head)
 
 
 @jit
 def retransmit(w, seq):
-    """Send again what was lost before ``seq``, in the bytes that memory holds *now*. Return the number of skbs."""
-    sk = w.sock[0]
-    index = sk.una_head
-    count = 0
-    while index != sk.send_head and w.skb[index].seq < seq:
+    """Send again what was lost before ``seq``, in the bytes that memory holds *now*."""
+    index = w.sock[0].una_head
+    while index != w.sock[0].send_head and w.skb[index].seq < seq:
         skb = w.skb[index]
         if skb.delivered == 0:
             log(w, TRANSMIT, index, skb.seq, skb.len)
             deliver(w, index)
-            count += 1
+            w.tally[0].retransmits += 1
         index = skb.next
-    w.tally[0].retransmits += count
-    return count
 
 
 @jit
 def finish(w):
-    """End a message: all that is in flight is ACKed, what waits behind MORE goes by timer, the receiver reads all."""
+    """End a message: all that is in flight is ACKed, what waits behind MORE goes by timer, the receiver reads all.
+
+    The probe timer sends the head of the queue after 200 ms, whatever Nagle or MORE says, one MSS at a time.
+    """
     sk = w.sock[0]
     while sk.una_head != NONE:
-        if sk.una_head == sk.send_head:
-            send_by_timer(w)
+        index = sk.send_head
+        if sk.una_head == index:
+            if w.skb[index].len > sk.mss:
+                split_skb(w, index, sk.mss)
+            mark_push(w, index)
+            transmit(w, index, sk.mss)
         acknowledge(w, sk.snd_nxt)
     read_all(w)
 
 
 @jit
-def send_by_timer(w):
-    """Send the head of the queue whatever Nagle or MORE says, as the probe timer does after 200 ms.
+def start_schedule(w, cwnd, goals, acks):
+    """Begin a message: count its calls from zero, start with this window and so many rows of goals and ACKs."""
+    sk = w.sock[0]
+    sk.calls = sk.next_goal = sk.next_ack = 0
+    sk.cwnd, sk.goals, sk.acks = cwnd, goals, acks
 
-    Source: Linux 6.12 net/ipv4/tcp_output.c: tcp_write_wakeup.
+
+@jit
+def is_due(w, row, flush):
+    """Return whether a row of the schedule stands at or before this moment."""
+    calls = w.sock[0].calls
+    return row[0] < calls or (row[0] == calls and row[1] <= flush)
+
+
+@jit
+def read_goal(w, flush):
+    """Take over the MSS and size goal in force from this moment; return whether there was a new one.
+
+    The largest window is not recorded. It bounds the size goal, so half of it is at least the goal.
     """
     sk = w.sock[0]
-    index = sk.send_head
-    if w.skb[index].len > sk.mss:
-        split_skb(w, index, sk.mss)
-    mark_push(w, index)
-    transmit(w, index, sk.mss)
+    first = sk.next_goal
+    while sk.next_goal < sk.goals and is_due(w, w.goal[sk.next_goal], flush):
+        sk.mss, sk.size_goal = w.goal[sk.next_goal, 2], w.goal[sk.next_goal, 3]
+        sk.half_window = max(sk.half_window, sk.size_goal)
+        sk.next_goal += 1
+    return sk.next_goal != first
+
+
+@jit
+def flush_backlog(w, flush):
+    """Process the ACKs that wait at this moment; return whether MSS and goal must be read again."""
+    sk = w.sock[0]
+    first = sk.next_ack
+    while sk.next_ack < sk.acks and is_due(w, w.ack[sk.next_ack], flush):
+        sk.next_ack += 1
+        acknowledge(w, w.ack[sk.next_ack - 1, 2])
+    return read_goal(w, flush) or sk.next_ack != first if flush > 0 else False
+
+
+@jit
+def release_sock(w):
+    """End a call: count it and process the ACKs that arrived while the socket was busy, or one for all in flight."""
+    sk = w.sock[0]
+    sk.calls += 1
+    flush_backlog(w, 0)
+    if sk.acks_each_call != 0 and sk.packets_out > 0:
+        acknowledge(w, sk.snd_nxt)

@@ -5,19 +5,9 @@ tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.skb import grow_skb, queue_tail, split_skb
+from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
 from splicelab.kernel.wire import deliver
-from splicelab.kernel.world import (
-    LOSE,
-    MSG_MORE,
-    NAGLE_CORK,
-    NAGLE_PUSH,
-    NONE,
-    PUSH,
-    SCHEDULE,
-    TRANSMIT,
-    log,
-)
+from splicelab.kernel.world import LOSE, MSG_MORE, NAGLE_CORK, NAGLE_PUSH, NONE, PUSH, SCHEDULE, TRANSMIT, log
 
 GSO_MAX_BYTES = 65536 - 320 - 1
 
@@ -71,50 +61,44 @@ def is_held(w, is_partial, nonagle):
 @jit
 def write_xmit(w, mss, nonagle, one_only):
     """Transmit from the head of the write queue until quota, Nagle or the cork says stop."""
-    sk = w.sock[0]
-    max_segs = max(GSO_MAX_BYTES // mss, 2)
-    has_sent = False
+    sk, has_sent = w.sock[0], False
     while sk.send_head != NONE:
         index = sk.send_head
         skb = w.skb[index]
-        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out)
+        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max(GSO_MAX_BYTES // mss, 2))
         if quota <= 0 or skb.len == 0:
             break
-        quota = min(quota, max_segs)
         if w.profile[0].grows_skbs != 0 and quota * mss > skb.len:
-            grow_skb(w, index, quota * mss - skb.len)
-        is_last = skb.next == NONE
-        limit = mss
+            grow_from_next(w, index, quota * mss - skb.len)
+        is_last, limit = skb.next == NONE, quota * mss
         if skb.len <= mss:
-            if (nonagle & NAGLE_PUSH) == 0 and is_last and is_held(w, skb.len < mss, nonagle):
+            if is_last and (nonagle & NAGLE_PUSH) == 0 and is_held(w, skb.len < mss, nonagle):
                 break
-        else:
-            limit = quota * mss
-            if is_last and limit > skb.len:
-                partial = skb.len % mss
-                limit = skb.len - partial if is_held(w, partial != 0, nonagle) else skb.len
-        if skb.len > limit and split_skb(w, index, limit) == NONE:
+        elif is_last and limit > skb.len:
+            partial = skb.len % mss
+            limit = skb.len - partial if is_held(w, partial != 0, nonagle) else skb.len
+        if skb.len > limit and not split_skb(w, index, limit):
             break
         transmit(w, index, mss)
         has_sent = True
         if one_only:
             break
     is_limited = sk.packets_out >= sk.cwnd
-    if has_sent or is_limited:
-        validate_cwnd(w, is_limited)
+    is_new_peak = sk.cwnd_limited == 0 and sk.packets_out > sk.max_packets_out
+    if is_limited or (has_sent and (sk.snd_una >= sk.cwnd_usage_seq or is_new_peak)):
+        sk.cwnd_limited = 1 if is_limited else 0
+        sk.max_packets_out = sk.packets_out
+        sk.cwnd_usage_seq = sk.snd_nxt
 
 
 @jit
 def transmit(w, index, mss):
     """Hand the first unsent skb to the wire: from now on it waits for its ACK."""
-    sk = w.sock[0]
-    skb = w.skb[index]
-    skb.gso_size = mss
-    skb.gso_segs = (skb.len + mss - 1) // mss
+    sk, skb, tally = w.sock[0], w.skb[index], w.tally[0]
+    skb.gso_size, skb.gso_segs = mss, (skb.len + mss - 1) // mss
     sk.send_head = skb.next
     sk.snd_nxt = skb.seq + skb.len
     sk.packets_out += skb.gso_segs
-    tally = w.tally[0]
     tally.skbs += 1
     tally.segments += skb.gso_segs
     tally.pushes += skb.psh
@@ -132,13 +116,3 @@ def transmit(w, index, mss):
     else:
         log(w, TRANSMIT, index, skb.seq, skb.len)
         deliver(w, index)
-
-
-@jit
-def validate_cwnd(w, is_limited):
-    """Remember whether the window was ever full in this round (Linux 6.12 tcp_cwnd_validate)."""
-    sk = w.sock[0]
-    if sk.snd_una >= sk.cwnd_usage_seq or is_limited or (sk.cwnd_limited == 0 and sk.packets_out > sk.max_packets_out):
-        sk.cwnd_limited = 1 if is_limited else 0
-        sk.max_packets_out = sk.packets_out
-        sk.cwnd_usage_seq = sk.snd_nxt

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from splicelab.alternatives.run import Tally, run
 from splicelab.callers import Caller
+from splicelab.evidence.counted import Tally, run
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS
 from splicelab.kernel.message import OWNERS, ROLES
@@ -70,26 +70,31 @@ class Trace(NamedTuple):
 
 
 def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **options) -> Trace:
-    """Send one message and return what could be seen; ``options`` as for `splicelab.alternatives.run.run`."""
+    """Send one message and return what could be seen; ``options`` as for `splicelab.evidence.counted.run`."""
     seen = {}
 
     def look(w):
-        plan, sk = w.plan[0], w.sock[0]
+        plan = w.plan[0]
         pieces = [w.piece[place] for place in range(plan.pieces)]
         seen["pieces"] = [Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces]
         seen["looked_at"] = int(w.events)
         seen["world"], seen["first_byte"] = w, int(plan.first_byte)
-        seen["skbs"] = []
-        index = sk.read_head
-        while index != kernel.NONE:
-            seen["skbs"].append(_look_at_skb(w, index, plan.first_byte))
-            index = w.skb[index].next
+        seen["skbs"] = look_at_queue(w, plan.first_byte)
 
     tally = run(caller, alternative, profile, look=look, ack_delay=1, **options)
     w = seen["world"]
     events = [Event(EVENT_NAMES[row[0]], *(int(value) for value in row[1:])) for row in w.event[: w.events]]
     name = f"{caller.key} · {alternative} · {profile}"
     return Trace(name, seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
+
+
+def look_at_queue(w, first_byte: int) -> list[Skb]:
+    """Return the skbs of the queue in order, also those that the receiver has not read; positions from first_byte."""
+    skbs, index = [], w.sock[0].read_head
+    while index != kernel.NONE:
+        skbs.append(_look_at_skb(w, index, first_byte))
+        index = w.skb[index].next
+    return skbs
 
 
 def _look_at_skb(w, index: int, first_byte: int) -> Skb:

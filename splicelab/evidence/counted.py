@@ -3,8 +3,6 @@
 import functools
 from collections import namedtuple
 
-import numba
-
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller
@@ -18,6 +16,7 @@ from splicelab.kernel.tcp_input import acknowledge, retransmit
 WARM_UP = 2
 BROKEN = ("leaked", "double_put", "exhausted")
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
+MAX_PAYLOAD_BYTES = 1 << 20
 MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
 Tally = namedtuple("Tally", kernel.COUNTERS)
 the_world = functools.cache(kernel.new_world)
@@ -35,7 +34,7 @@ def run_messages(w, key, messages):
 def _own_loop(function):
     """Return the same loop for a reader's own function, compiled for it."""
 
-    @numba.njit
+    @jit(cache=False)
     def run_own(w, messages):
         for _ in range(messages):
             begin_message(w)
@@ -51,14 +50,18 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
     if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
     fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
-    for send in caller.sends(profile, payload_bytes, trailer_bytes):
+    sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
+    later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
+    for send, since in zip(sends, later, strict=True):
         step = w.step[plan.steps]
         step.method = METHODS.index(send.method)
         step.first_piece = plan.pieces
-        step.msg_flags = sum(FLAGS[flag] for flag in send.flags)
+        step.msg_flags, step.flags_since_6_5 = (sum(FLAGS[flag] for flag in call.flags) for call in (send, since))
         segments = send.segments
         if send.method == "sendpage":  # one piece of one page, whatever parts of the message lie in it
             segments = [segments[0]._replace(size_bytes=sum(segment.size_bytes for segment in segments))]
