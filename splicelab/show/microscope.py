@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from splicelab.alternatives.run import outcome
-from splicelab.alternatives.trace import Trace
+from splicelab.evidence.counted import outcome
+from splicelab.evidence.trace import Trace
 from splicelab.show import story
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
 from splicelab.show.style import OWNERS

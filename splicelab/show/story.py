@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from splicelab.alternatives.run import outcome
-from splicelab.alternatives.trace import Trace
+from splicelab.evidence.counted import outcome
+from splicelab.evidence.trace import Trace
 from splicelab.show.style import OWNERS
 
 PAGES_SHOWN = 2
