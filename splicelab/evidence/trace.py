@@ -10,7 +10,7 @@ from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (
     *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
-    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite"),
+    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite", "uncork"),
 )
 
 
@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
     call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
     transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
-    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece).
+    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece) · uncork (-, position, -).
     """
 
     name: str
@@ -56,8 +56,12 @@ class Skb(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """One message: pieces, events (those after the queue was looked at come from its ACK), skbs, and the counters."""
+    """One message: pieces, events (those after the queue was looked at come from its ACK), skbs, and the counters.
 
+    ``name`` says which caller, alternative and kernel it is.
+    """
+
+    name: str
     pieces: list[Piece]
     events: list[Event]
     looked_at: int
@@ -80,7 +84,8 @@ def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **
     tally = run(caller, alternative, profile, look=look, ack_delay=1, **options)
     w = seen["world"]
     events = [Event(EVENT_NAMES[row[0]], *(int(value) for value in row[1:])) for row in w.event[: w.events]]
-    return Trace(seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
+    name = f"{caller.key} · {alternative} · {profile}"
+    return Trace(name, seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
 
 
 def look_at_queue(w, first_byte: int) -> list[Skb]:
