@@ -171,6 +171,17 @@ static void give_block(struct machine *m, struct page *head)
 	m->pages_in_use -= 1 << head->order;
 }
 
+/* Blocks without a count are neither taken nor dropped by reference. */
+static void get(struct machine *m, int64_t page)
+{
+	struct page *head = &m->page[m->page[page].head];
+
+	if (is_frozen(m, head->kind))
+		return;
+	m->gets++;
+	head->count++;
+}
+
 static void put(struct machine *m, int64_t page)
 {
 	struct page *head = &m->page[m->page[page].head];
@@ -219,8 +230,7 @@ static int64_t cut_shared(struct machine *m, struct cache *c, int64_t size)
 	if (c->offset + size > c->size)
 		return NONE;
 	c->offset += size;
-	m->page[m->page[c->page].head].count++;
-	m->gets++;
+	get(m, c->page);
 	return address;
 }
 
