@@ -171,6 +171,17 @@ static void give_block(struct machine *m, struct page *head)
 	m->pages_in_use -= 1 << head->order;
 }
 
+/* Blocks without a count are neither taken nor dropped by reference. */
+static void get(struct machine *m, int64_t page)
+{
+	struct page *head = &m->page[m->page[page].head];
+
+	if (is_frozen(m, head->kind))
+		return;
+	m->gets++;
+	head->count++;
+}
+
 static void put(struct machine *m, int64_t page)
 {
 	struct page *head = &m->page[m->page[page].head];
@@ -219,8 +230,7 @@ static int64_t cut_shared(struct machine *m, struct cache *c, int64_t size)
 	if (c->offset + size > c->size)
 		return NONE;
 	c->offset += size;
-	m->page[m->page[c->page].head].count++;
-	m->gets++;
+	get(m, c->page);
 	return address;
 }
 
@@ -299,8 +309,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 
 		if (head == NONE)
 			return NONE;
-		for (int64_t i = head; i < head + (1 << class_order[class]); i++)
-			m->page[i].size_class = (int8_t)class;
+		m->page[head].size_class = (int8_t)class;
 		for (int64_t i = ((int64_t)PAGE_BYTES << class_order[class]) / class_bytes[class] - 1; i >= 0; i--) {
 			int64_t address = head * PAGE_BYTES + i * class_bytes[class];
 
@@ -320,7 +329,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 
 static void give_object(struct machine *m, int64_t address)
 {
-	struct page *page = &m->page[address / PAGE_BYTES], *head = &m->page[page->head];
+	struct page *head = &m->page[m->page[address / PAGE_BYTES].head];
 
 	m->kfrees++;
 	m->objects--;
@@ -333,7 +342,7 @@ static void give_object(struct machine *m, int64_t address)
 		return;
 	}
 
-	int64_t *list = &m->free_object[page->size_class];
+	int64_t *list = &m->free_object[head->size_class];
 
 	m->next_object[address / 8] = *list;
 	*list = address;

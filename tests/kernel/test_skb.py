@@ -1,5 +1,7 @@
 """Socket buffers: 17 fragments, coalescing by page identity, splitting, and shifting from the next skb."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,12 +133,9 @@ def test_a_shift_moves_all_or_nothing(sizes, next_sizes, continues, data):
     assert moved in (0, wanted)
     assert runs(*after) == runs(*before)
     if moved == 0:
-        slots, pending = 17 - len(before[0]) + continues, 0
-        for number, size_bytes in enumerate(next_sizes):
-            pending += size_bytes
-            if pending >= wanted:
-                break
-        assert number + 1 > slots
+        slots = 17 - len(before[0]) + continues
+        needed = next(n for n, total in enumerate(itertools.accumulate(next_sizes), 1) if total >= wanted)
+        assert needed > slots
     else:
         assert sum(size for _, _, size in after[0]) == sum(sizes) + wanted and len(after[0]) <= 17
     check_references(w, {page for parts in before for page, _, _ in parts})
