@@ -12,7 +12,11 @@ BUILT_IN = (
     "piecewise",
     "copy_in_stack",
     "fix_callers",
+    "rewrite_helper",
     "kill_notlast",
+    "attach_callback",
+    "copy_on_ref",
+    "page_per_object",
 )
 
 FUNCTIONS = tuple(getattr(import_module(f"{__name__}.{name}"), name) for name in BUILT_IN)

@@ -5,8 +5,11 @@ include/linux/skbuff.h: skb_can_coalesce; net/ipv4/tcp.c: tcp_skb_entail, tcp_re
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import queue_ref, queue_unref
-from splicelab.kernel.world import FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, log
+from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.frag import V3_CPU0, alloc_skb_frag
+from splicelab.kernel.memory import put_page, queue_ref, queue_unref
+from splicelab.kernel.slab import hide_object, object_at, show_object
+from splicelab.kernel.world import COPY, COPY_ON_REF, FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, PAGE_SIZE, log
 
 
 @jit
@@ -51,7 +54,7 @@ def free_skb(w, index):
     """
     skb, sk = w.skb[index], w.sock[0]
     for slot in range(skb.nr_frags):
-        queue_unref(w, w.frag[index, slot].page)
+        put_frag(w, w.frag[index, slot])
     log(w, FREE, index, skb.seq, skb.len)
     sk.wmem_queued -= skb.truesize
     if skb.prev != NONE:
@@ -95,7 +98,7 @@ def can_coalesce(w, index, page, offset):
     if skb.nr_frags == 0 or skb.uarg != 0:
         return False
     last = w.frag[index, skb.nr_frags - 1]
-    return last.page == page and last.offset + last.size_bytes == offset
+    return last.object == 0 and last.page == page and last.offset + last.size_bytes == offset
 
 
 @jit
@@ -108,11 +111,89 @@ def append_frag(w, index, page, offset, size_bytes):
     if skb.nr_frags >= MAX_SKB_FRAGS:
         return False
     frag = w.frag[index, skb.nr_frags]
-    frag.page, frag.offset, frag.size_bytes = page, offset, size_bytes
+    frag.page, frag.offset, frag.size_bytes, frag.object = page, offset, size_bytes, 0
     skb.nr_frags += 1
     w.tally[0].frag_slots += 1
     queue_ref(w, page)
     return True
+
+
+@jit
+def append_object(w, index, address, size_bytes):
+    """Attach bytes of a slab object: no page reference protects them, only the callback that its owner waits for."""
+    skb = w.skb[index]
+    if skb.nr_frags >= MAX_SKB_FRAGS:
+        return False
+    frag = w.frag[index, skb.nr_frags]
+    frag.page, frag.offset, frag.size_bytes = address // PAGE_SIZE, address % PAGE_SIZE, size_bytes
+    frag.object = object_at(w, address)[0]
+    skb.nr_frags += 1
+    w.tally[0].frag_slots += 1
+    show_object(w, frag.object)
+    return True
+
+
+@jit
+def copy_to_frag(w, address, size_bytes, seq):
+    """Copy bytes into a piece of the CPU's folio; its reference must be put. NONE if no memory is left."""
+    fragment = alloc_skb_frag(w, V3_CPU0, size_bytes)
+    if fragment == NONE:
+        return NONE
+    if w.moves_bytes != 0:
+        copy_bytes(w.arena, fragment, w.arena, address, size_bytes)
+    log(w, COPY, seq, fragment, size_bytes)
+    tally = w.tally[0]
+    tally.copies += 1
+    tally.copied_bytes += size_bytes
+    tally.frag_allocs += 1
+    tally.frag_frees += 1
+    return fragment
+
+
+@jit
+def copy_out(w, index):
+    """Replace slab objects that an skb shows by copies: a local receiver, or segmentation, keeps what it gets."""
+    for slot in range(w.skb[index].nr_frags):
+        own_frag(w, w.frag[index, slot], w.skb[index].seq)
+
+
+@jit
+def own_frag(w, frag, seq):
+    """Make a fragment that shows a slab object point at a copy of its own."""
+    if frag.object != 0:
+        fragment = copy_to_frag(w, frag.page * PAGE_SIZE + frag.offset, frag.size_bytes, seq)
+        if fragment != NONE:
+            hide_object(w, frag.object)
+            frag.page, frag.offset, frag.object = fragment // PAGE_SIZE, fragment % PAGE_SIZE, 0
+            queue_ref(w, frag.page)
+            put_page(w, frag.page)
+
+
+@jit
+def share_frag(w, frag, seq):
+    """Take one more reference on what a fragment shows; under COPY_ON_REF, that is the moment to copy."""
+    if w.sock[0].slab_rule == COPY_ON_REF:
+        own_frag(w, frag, seq)
+    if frag.object != 0:
+        show_object(w, frag.object)
+    else:
+        queue_ref(w, frag.page)
+
+
+@jit
+def put_frag(w, frag):
+    """Drop a fragment's reference."""
+    if frag.object != 0:
+        hide_object(w, frag.object)
+    else:
+        queue_unref(w, frag.page)
+
+
+@jit
+def move_frag(target, frag, skipped_bytes, size_bytes):
+    """Let another slot show a part of what a fragment shows."""
+    target.page, target.offset, target.size_bytes = frag.page, frag.offset + skipped_bytes, size_bytes
+    target.object = frag.object
 
 
 @jit
@@ -128,12 +209,11 @@ def split_skb(w, index, length):
         kept = min(max(length - position, 0), frag.size_bytes)
         position += frag.size_bytes
         if kept < frag.size_bytes:
-            moved = w.frag[rest_index, rest.nr_frags]
-            moved.page, moved.offset, moved.size_bytes = frag.page, frag.offset + kept, frag.size_bytes - kept
-            rest.nr_frags += 1
             if kept > 0:
-                queue_ref(w, frag.page)
-                frag.size_bytes = kept
+                share_frag(w, frag, skb.seq)
+            move_frag(w.frag[rest_index, rest.nr_frags], frag, kept, frag.size_bytes - kept)
+            rest.nr_frags += 1
+            frag.size_bytes = kept
         if kept > 0:
             skb.nr_frags += 1
     rest.seq = skb.seq + length
@@ -166,11 +246,12 @@ def shift_frags(w, index, size_bytes):
     while left > 0:
         if slots == MAX_SKB_FRAGS:
             return 0
-        frag, target = w.frag[source_index, taken], w.frag[index, slots]
-        target.page, target.offset, target.size_bytes = frag.page, frag.offset, min(frag.size_bytes, left)
+        frag = w.frag[source_index, taken]
+        if frag.size_bytes > left:
+            share_frag(w, frag, source.seq)
+        move_frag(w.frag[index, slots], frag, 0, min(frag.size_bytes, left))
         slots += 1
         if frag.size_bytes > left:
-            queue_ref(w, frag.page)
             frag.offset += left
             frag.size_bytes -= left
             break
@@ -182,8 +263,8 @@ def shift_frags(w, index, size_bytes):
     skb.nr_frags = slots
     source.nr_frags -= taken
     for slot in range(source.nr_frags):
-        frag, later = w.frag[source_index, slot], w.frag[source_index, slot + taken]
-        frag.page, frag.offset, frag.size_bytes = later.page, later.offset, later.size_bytes
+        later = w.frag[source_index, slot + taken]
+        move_frag(w.frag[source_index, slot], later, 0, later.size_bytes)
     return size_bytes
 
 

@@ -52,6 +52,7 @@ def kmalloc(w, size_bytes):
         w.free_objects[index] = w.object_next[address // OBJECT_GRAIN]
     if address < 0:
         return NONE
+    w.object_next[address // OBJECT_GRAIN] = 0  # of an object in use: how often a queue shows it
     w.tally[0].kmallocs += 1
     w.tally[0].objects_in_use += 1
     log(w, KMALLOC, address, size_bytes, 0)
@@ -73,3 +74,31 @@ def kfree(w, address):
         free_pages(w, head)
     else:
         put_page(w, head)
+
+
+@jit
+def object_at(w, address):
+    """Return the address of the slab object that a byte belongs to, and the size of its class in bytes."""
+    head = w.page[address // PAGE_SIZE].head
+    size_bytes = CLASSES[w.page[head].slab_class]
+    return head * PAGE_SIZE + (address - head * PAGE_SIZE) // size_bytes * size_bytes, size_bytes
+
+
+@jit
+def show_object(w, address):
+    """Let a queue point at an object without any page reference: its owner must not free it before the callback."""
+    w.object_next[address // OBJECT_GRAIN] += 1
+    if w.object_next[address // OBJECT_GRAIN] == 1:
+        tally = w.tally[0]
+        tally.pinned_bytes += object_at(w, address)[1]
+        tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
+
+
+@jit
+def hide_object(w, address):
+    """Let go of an object; when no queue shows it any more, the completion callback frees it."""
+    w.object_next[address // OBJECT_GRAIN] -= 1
+    if w.object_next[address // OBJECT_GRAIN] == 0:
+        w.tally[0].pinned_bytes -= object_at(w, address)[1]
+        w.tally[0].notifications += 1
+        kfree(w, address)
