@@ -21,6 +21,7 @@ NAGLE_OFF, NAGLE_CORK, NAGLE_PUSH = 1, 2, 4
 EIO, ENOMEM, EMSGSIZE = 5, 12, 90
 BY_PROFILE, ATTACH_SLAB, COPY_ON_REF = range(3)  # what sendmsg does with slab data: as the profile says, or a what-if
 CALL, COPY, SPLICE, PUSH, TRANSMIT, LOSE, ACK, FREE, KMALLOC, KFREE, FRAG_ALLOC, FRAG_FREE, REWRITE = range(13)
+UNCORK = 13
 
 COUNTERS = (
     # calls into TCP, as the recordings count them
@@ -53,7 +54,7 @@ SOCK = _int64(
     # one list of skbs: read_head .. una_head (ACKed, the receiver still holds them) .. send_head (unsent) .. tail
     *("read_head", "una_head", "send_head", "tail", "uarg", "uarg_bytes", "frag_cache", "lose"),
     *("slab_rule", "segments_in_software"),
-    *("calls", "goals", "next_goal", "acks", "next_ack"),
+    *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 PLAN = _int64(
     *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "ack_delay", "lose_every")

@@ -37,6 +37,7 @@ OWNERS = {
     "page_cache": Owner("page cache", "#0072B2", "white"),
     "user": Owner("user page", "#56B4E9", "black"),
     "page_frag": Owner("page fragment", "#009E73", "black"),
+    "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),
     "skb": Owner("skb head", "#E69F00", "black"),
     "copied": Owner("copied bytes", "#4D4D4D", "white"),
     "free": Owner("free", "#EDEDED", "black"),
