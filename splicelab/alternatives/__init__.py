@@ -43,7 +43,7 @@ def send_message(w, key):
 
 @overload(send_message)
 def _send_message(w, key):
-    """Choose by number, so that compiled code is found in the cache; flat, as each nested step compiles all below it."""
+    """Choose by number, so that the cache finds compiled code; flat, as a nested step compiles all steps below it."""
     a, b, c, d, e, f, g, h, i, j, k, m = (*FUNCTIONS, *FUNCTIONS[-1:] * (RUNGS - len(FUNCTIONS)))
 
     def send(w, key):
