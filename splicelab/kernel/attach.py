@@ -9,7 +9,9 @@ from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import skb_page_frag_refill
 from splicelab.kernel.iov import iov_advance, iov_take
 from splicelab.kernel.memory import SLAB, put_page, sendpage_ok
-from splicelab.kernel.skb import append_frag, append_object, can_coalesce, copy_to_frag, grow, queue_tail
+from splicelab.kernel.skb import grow, queue_tail
+from splicelab.kernel.skb_frag import append_frag, can_coalesce, copy_to_frag
+from splicelab.kernel.slab import object_at
 from splicelab.kernel.world import (
     BY_PROFILE,
     COPY,
@@ -94,7 +96,7 @@ def attach_page(w, index, address, size_bytes, seq):
             return -EMSGSIZE
         tally.frag_appends += 1
         if rule != BY_PROFILE:
-            append_object(w, index, address, size_bytes)
+            append_frag(w, index, page, address % PAGE_SIZE, size_bytes, object_at(w, address)[0])
             log(w, SPLICE, seq, address, size_bytes)
             return 0
         fragment = copy_to_frag(w, address, size_bytes, seq)

@@ -1,15 +1,11 @@
-"""Socket buffers without linear data: fragments, coalescing, splitting, and the one list that a TCP socket keeps.
+"""Socket buffers without linear data: splitting, growing, and the one list that a TCP socket keeps.
 
-Source: Linux 6.12 net/core/skbuff.c: skb_append_pagefrags, skb_split_no_header, skb_shift;
-include/linux/skbuff.h: skb_can_coalesce; net/ipv4/tcp.c: tcp_skb_entail, tcp_remove_empty_skb.
+Source: Linux 6.12 net/core/skbuff.c: skb_split_no_header, skb_shift; net/ipv4/tcp.c: tcp_skb_entail.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import V3_CPU0, alloc_skb_frag
-from splicelab.kernel.memory import put_page, queue_ref, queue_unref
-from splicelab.kernel.slab import hide_object, object_at, show_object
-from splicelab.kernel.world import COPY, COPY_ON_REF, FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, PAGE_SIZE, log
+from splicelab.kernel.skb_frag import can_coalesce, move_frag, put_frag, share_frag
+from splicelab.kernel.world import FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, log
 
 
 @jit
@@ -92,111 +88,6 @@ def entail(w):
 
 
 @jit
-def can_coalesce(w, index, page, offset):
-    """Return whether bytes at (page, offset) continue the last fragment: same page, no gap, no zerocopy skb."""
-    skb = w.skb[index]
-    if skb.nr_frags == 0 or skb.uarg != 0:
-        return False
-    last = w.frag[index, skb.nr_frags - 1]
-    return last.object == 0 and last.page == page and last.offset + last.size_bytes == offset
-
-
-@jit
-def append_frag(w, index, page, offset, size_bytes):
-    """Attach bytes to an skb: a longer last fragment, or a new one. Return False when all 17 slots are taken."""
-    skb = w.skb[index]
-    if can_coalesce(w, index, page, offset):
-        w.frag[index, skb.nr_frags - 1].size_bytes += size_bytes
-        return True
-    if skb.nr_frags >= MAX_SKB_FRAGS:
-        return False
-    frag = w.frag[index, skb.nr_frags]
-    frag.page, frag.offset, frag.size_bytes, frag.object = page, offset, size_bytes, 0
-    skb.nr_frags += 1
-    w.tally[0].frag_slots += 1
-    queue_ref(w, page)
-    return True
-
-
-@jit
-def append_object(w, index, address, size_bytes):
-    """Attach bytes of a slab object: no page reference protects them, only the callback that its owner waits for."""
-    skb = w.skb[index]
-    if skb.nr_frags >= MAX_SKB_FRAGS:
-        return False
-    frag = w.frag[index, skb.nr_frags]
-    frag.page, frag.offset, frag.size_bytes = address // PAGE_SIZE, address % PAGE_SIZE, size_bytes
-    frag.object = object_at(w, address)[0]
-    skb.nr_frags += 1
-    w.tally[0].frag_slots += 1
-    show_object(w, frag.object)
-    return True
-
-
-@jit
-def copy_to_frag(w, address, size_bytes, seq):
-    """Copy bytes into a piece of the CPU's folio; its reference must be put. NONE if no memory is left."""
-    fragment = alloc_skb_frag(w, V3_CPU0, size_bytes)
-    if fragment == NONE:
-        return NONE
-    if w.moves_bytes != 0:
-        copy_bytes(w.arena, fragment, w.arena, address, size_bytes)
-    log(w, COPY, seq, fragment, size_bytes)
-    tally = w.tally[0]
-    tally.copies += 1
-    tally.copied_bytes += size_bytes
-    tally.frag_allocs += 1
-    tally.frag_frees += 1
-    return fragment
-
-
-@jit
-def copy_out(w, index):
-    """Replace slab objects that an skb shows by copies: a local receiver, or segmentation, keeps what it gets."""
-    for slot in range(w.skb[index].nr_frags):
-        own_frag(w, w.frag[index, slot], w.skb[index].seq)
-
-
-@jit
-def own_frag(w, frag, seq):
-    """Make a fragment that shows a slab object point at a copy of its own."""
-    if frag.object != 0:
-        fragment = copy_to_frag(w, frag.page * PAGE_SIZE + frag.offset, frag.size_bytes, seq)
-        if fragment != NONE:
-            hide_object(w, frag.object)
-            frag.page, frag.offset, frag.object = fragment // PAGE_SIZE, fragment % PAGE_SIZE, 0
-            queue_ref(w, frag.page)
-            put_page(w, frag.page)
-
-
-@jit
-def share_frag(w, frag, seq):
-    """Take one more reference on what a fragment shows; under COPY_ON_REF, that is the moment to copy."""
-    if w.sock[0].slab_rule == COPY_ON_REF:
-        own_frag(w, frag, seq)
-    if frag.object != 0:
-        show_object(w, frag.object)
-    else:
-        queue_ref(w, frag.page)
-
-
-@jit
-def put_frag(w, frag):
-    """Drop a fragment's reference."""
-    if frag.object != 0:
-        hide_object(w, frag.object)
-    else:
-        queue_unref(w, frag.page)
-
-
-@jit
-def move_frag(target, frag, skipped_bytes, size_bytes):
-    """Let another slot show a part of what a fragment shows."""
-    target.page, target.offset, target.size_bytes = frag.page, frag.offset + skipped_bytes, size_bytes
-    target.object = frag.object
-
-
-@jit
 def split_skb(w, index, length):
     """Cut an unsent skb after ``length`` bytes; return False if there is no skb for the rest."""
     rest_index = alloc_skb(w, index)
@@ -259,7 +150,7 @@ def shift_frags(w, index, size_bytes):
         taken += 1
     if merges:
         w.frag[index, skb.nr_frags - 1].size_bytes += first.size_bytes
-        queue_unref(w, first.page)
+        put_frag(w, first)
     skb.nr_frags = slots
     source.nr_frags -= taken
     for slot in range(source.nr_frags):

@@ -5,7 +5,8 @@ tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.skb import copy_out, grow_from_next, queue_tail, split_skb
+from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
+from splicelab.kernel.skb_frag import copy_out_all
 from splicelab.kernel.wire import deliver
 from splicelab.kernel.world import (
     COPY_ON_REF,
@@ -108,7 +109,7 @@ def transmit(w, index, mss):
     sk, skb, tally = w.sock[0], w.skb[index], w.tally[0]
     skb.gso_size, skb.gso_segs = mss, (skb.len + mss - 1) // mss
     if sk.receiver_shares_pages != 0 or (sk.slab_rule == COPY_ON_REF and sk.segments_in_software * skb.gso_segs > 1):
-        copy_out(w, index)
+        copy_out_all(w, index)
     sk.send_head = skb.next
     sk.snd_nxt = skb.seq + skb.len
     sk.packets_out += skb.gso_segs
