@@ -120,7 +120,7 @@ def reset_tally(w):
     w.transmitted = w.events = 0
 
 
-@jit
+@jit(forceinline=True)
 def log(w, kind, first, second, third):
     """Note one event for the figures, when somebody asked for them."""
     if w.logging != 0 and w.events < EVENTS:
