@@ -95,6 +95,14 @@ def test_with_its_own_owners_every_caller_is_delivered_by_the_three_answers(call
 SIW, SUNRPC = CALLERS["siw"], CALLERS["sunrpc_server"]
 
 
+@pytest.mark.parametrize("alternative", ["attach_callback", "copy_on_ref"])
+@pytest.mark.parametrize("profile", ["6.12", "6.17"])
+def test_what_is_attached_as_an_object_is_freed_by_its_callback_whatever_it_was_meant_to_be(alternative, profile):
+    """LIO's header is a kvcalloc'd block in the table; alone it is a slab object, and must be fresh each time."""
+    tally = run(CALLERS["lio_target"], alternative, profile, 50, **LOSSY)
+    assert outcome(tally) == "delivered" and tally.kfrees == tally.notifications >= 50
+
+
 @pytest.mark.parametrize("profile", ["6.12", "6.13", "6.14", "6.17"])
 def test_slab_first_without_the_patch_is_refused(profile):
     tally = run(SIW, "copy_in_stack", profile, 5)

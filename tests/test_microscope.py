@@ -67,6 +67,19 @@ def test_a_mended_caller_copies_nothing():
     assert story.acting(seen) == "caller" and not any(column.is_at_risk for column in story.columns(seen))
 
 
+def test_a_helper_copies_before_the_call():
+    seen = trace("iscsi_tcp", "rewrite_helper", "6.12", 4096)
+    assert story.acting(seen) == "helper" and story.places(seen)["sendmsg"] == "copies 0 bytes"
+    ignored = trace("iscsi_tcp", "rewrite_helper", "6.12", 4096, scatter_gather=False)
+    assert ignored.tally.copied_bytes == 48 + 4144 and story.places(ignored)["sendmsg"] == "copies 4,144 bytes"
+
+
+def test_what_waits_for_its_callback_is_freed_at_the_ack():
+    seen = trace("iscsi_tcp", "attach_callback", "6.12", 4096, trailer_bytes=4)
+    assert [column.end for column in story.columns(seen)] == [story.CALLBACK, "kept", story.CALLBACK]
+    assert story.places(seen)["ACK"] == "1 ref, 2 callbacks"
+
+
 def test_what_is_refused_is_never_held():
     refused = trace("iscsi_tcp", profile="6.12", payload_bytes=4096, trailer_bytes=4)
     assert [column.way for column in story.columns(refused)] == ["refused (-EIO)", "not sent", "not sent"]

@@ -96,9 +96,9 @@ def release(w, place):
 
 @jit
 def build_fresh(w, place):
-    """Build a piece in slab memory of its own, which nobody writes again before its callback has freed it."""
+    """Build a piece in kmalloc memory of its own, which nobody writes again before its callback has freed it."""
     piece = w.piece[place]
-    if piece.owner == OWN_SLAB and piece.role != PAYLOAD:
+    if piece.owner in (OWN_SLAB, OWN_LARGE) and piece.role != PAYLOAD:
         piece.address = kmalloc(w, piece.size_bytes)
         write_piece(w, place, w.plan[0].messages)
     else:
@@ -109,7 +109,7 @@ def build_fresh(w, place):
 def release_fresh(w, place):
     """Leave a piece that the queue shows to its callback; free it here if nothing was attached."""
     piece = w.piece[place]
-    if piece.owner != OWN_SLAB or piece.role == PAYLOAD:
+    if piece.owner not in (OWN_SLAB, OWN_LARGE) or piece.role == PAYLOAD:
         release(w, place)
     elif w.object_next[piece.address // OBJECT_GRAIN] == 0:
         kfree(w, piece.address)

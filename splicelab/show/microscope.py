@@ -14,6 +14,7 @@ BLOCK, BAR, ROW = 42, 18, 45
 STAGES = {"built": 112, "sendmsg": 220, "call returns": 390, "next message": 550, "sent again": 705, "ACK": 830}
 # What the caller does with its memory: at which stage; what it keeps goes on.
 ENDS_AT = {"kfree": "call returns", "own reference put": "call returns", "rewritten": "next message"}
+ENDS_AT[story.CALLBACK] = "ACK"
 
 
 class Microscope(Sketch):
@@ -117,7 +118,8 @@ class Microscope(Sketch):
         self.say(end + 6, y + BAR / 2, column.end if end < RIGHT else "", INK, "left")
         y += BAR + 1
         if column.held:
-            label = f"{OWNERS[column.held].label}: reference of the skb"
+            holds = "shown by the skb, no reference" if column.end == story.CALLBACK else "reference of the skb"
+            label = f"{OWNERS[column.held].label}: {holds}"
             self.memory(sent, y, ack - sent, BAR, column.held, label, "left")
         else:
             self.say(sent + 6, y + BAR / 2, column.way, DANGER, "left", fontweight="bold")

@@ -8,6 +8,7 @@ from splicelab.show.style import OWNERS
 
 PAGES_SHOWN = 2
 UNSENT = ("refused (-EIO)", "not sent")
+CALLBACK = "callback: kfree"
 MEMORY = {"page": "page_cache"}  # where the model's word for an owner is not the key of its style
 
 
@@ -15,7 +16,8 @@ class Column(NamedTuple):
     """A piece of the message, or several pages drawn as one; ``memory`` and ``held`` are keys of OWNERS.
 
     ``way`` says how its bytes get into an skb (copied, by reference, or one of UNSENT), ``held`` in what memory they
-    then are, and ``end`` what the caller does with its own: kfree, own reference put, rewritten, or kept.
+    then are, and ``end`` what becomes of the caller's own: kfree, CALLBACK (at the ACK), own reference put,
+    rewritten, or kept.
     """
 
     label: str
@@ -72,7 +74,8 @@ def columns(trace: Trace) -> list[Column]:
             way = "by reference" if frag.address - frag.position == piece.address - position else "copied"
         cut = ("frag_alloc", piece.address) in seen
         memory = "page_frag" if cut else MEMORY.get(piece.owner, piece.owner)
-        end = "kfree" if ("kfree", piece.address) in seen else "own reference put"
+        waits = way == "by reference" and frag.memory == "slab"
+        end = "kfree" if ("kfree", piece.address) in seen else CALLBACK if waits else "own reference put"
         end = "rewritten" if ("rewrite", piece.address) in seen else end
         end = "kept" if piece.role == "payload" else end
         told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.memory if frag else "", end))
@@ -124,13 +127,17 @@ def places(trace: Trace) -> dict[str, str]:
     tally, acts = trace.tally, acting(trace)
     cut = counted(sum(event.name == "frag_alloc" for event in trace.events[: trace.looked_at]), "fragment")
     builds = cut[0] != "0"
+    called = next(place for place, event in enumerate(trace.events) if event.name == "call")
+    before = sum(event.third for event in trace.events[:called] if event.name == "copy")  # by the helper
+    objects = sum(column.end == CALLBACK for column in columns(trace))
+    drops = f"drops {counted(tally.frag_slots - objects, 'ref')}"
     return {
         "caller": f"builds {cut}" if acts == "caller" and builds else counted(tally.sends, "call"),
         "helper": f"fills {cut}" if acts == "helper" else "",
-        "sendmsg": "refuses slab" if tally.eio else f"copies {counted(tally.copied_bytes, 'byte')}",
+        "sendmsg": "refuses slab" if tally.eio else f"copies {counted(tally.copied_bytes - before, 'byte')}",
         "skb": f"{len(trace.skbs)} skb, {counted(tally.frag_slots, 'frag')}",
         "wire": "lost, sent again" if tally.retransmits else counted(tally.segments, "segment"),
-        "ACK": f"drops {counted(tally.frag_slots, 'ref')}",
+        "ACK": drops.removeprefix("drops ") + f", {counted(objects, 'callback')}" if objects else drops,
     }
 
 

@@ -1,0 +1,42 @@
+"""What waits for its ACK: the numbers of the runs, legible at the extremes, and a picture that comes back."""
+
+import pytest
+from legible import assert_legible
+
+from splicelab.show.waiting import WAYS, Waiting, wait, wait_text, waiting_explorer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"caller": "siw", "pages": 4, "loopback": True}, {"caller": "ceph_v1", "segments_in_software": True}],
+)
+def test_lines_and_bars_are_legible(options):
+    drawing = Waiting()
+    drawing.update({"pages": options.get("pages", 1)}, wait(**options))
+    assert_legible(drawing.figure)
+
+
+def test_an_object_is_held_alone_and_a_fragment_with_its_block():
+    lines = wait_text(1, wait()).splitlines()
+    assert len(lines) == len(WAYS)
+    assert lines[0] == (
+        "copy_in_stack: 48 bytes copied and 0 callbacks a message; 64 in flight hold 32,768 bytes beside the payload"
+    )
+    assert lines[3] == (
+        "attach_callback: 0 bytes copied and 1 callbacks a message; 64 in flight hold 4,096 bytes beside the payload"
+    )
+
+
+def test_a_reference_on_the_way_brings_the_copy_back():
+    taken = wait("siw", 4, segments_in_software=True)
+    assert taken["copy_on_ref"][0].copied_bytes == taken["copy_in_stack"][0].copied_bytes == 64 * 20
+    assert taken["attach_callback"][0].copied_bytes == 0
+
+
+def test_a_control_moves_the_picture_and_comes_back():
+    explorer = waiting_explorer()
+    first = explorer._picture.value
+    explorer.controls["receiver"].value = "on this machine"
+    assert explorer.error is None and explorer._picture.value != first
+    explorer.controls["receiver"].value = "elsewhere"
+    assert explorer._picture.value == first
