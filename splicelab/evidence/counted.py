@@ -75,6 +75,8 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
                 piece.size_bytes = min(unit_bytes, size_bytes - start)
                 piece.owner = OWNERS.index(owners.get(role, owner))
                 piece.fate = FATES.index("kept") if role in ("payload", "head") else fate
+                if OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the very same place
+                    piece.fate = FATES.index("rewritten")
                 piece.address = piece.kept_address = 0
                 plan.pieces += 1
         step.pieces = plan.pieces - step.first_piece

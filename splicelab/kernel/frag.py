@@ -12,7 +12,7 @@ from splicelab.kernel.world import FRAG_ALLOC, FRAG_FREE, NONE, PAGE_SIZE, log
 CACHE_ORDER = 3
 BIAS = 32768
 V3_ALIGN = 64
-TASK_FRAG, SK_FRAG, PAGE_FRAG, V3_CPU0, V3_CPU1 = range(5)
+TASK_FRAG, SK_FRAG, FROM_THE_END, FROM_THE_START, V3_CPU0, V3_CPU1 = range(6)  # rows of frag_cache
 ALLOCATORS = ("page_frag_down", "page_frag_up", "sk_page_frag", "v3_per_cpu", "page_per_object", "kmalloc")
 PAGE_FRAG_DOWN, PAGE_FRAG_UP, SK_PAGE_FRAG, V3_PER_CPU, PAGE_PER_OBJECT, KMALLOC = range(len(ALLOCATORS))
 
@@ -124,20 +124,20 @@ def alloc_skb_frag(w, row, size_bytes):
 
 
 @jit
-def page_frag_alloc(w, row, size_bytes):
+def page_frag_alloc(w, size_bytes):
     """Cut a piece from a page_frag_cache, in the direction of this kernel version."""
     if w.profile[0].page_frag_upward != 0:
-        return page_frag_alloc_up(w, row, size_bytes)
-    return page_frag_alloc_down(w, row, size_bytes, 1)
+        return page_frag_alloc_up(w, FROM_THE_START, size_bytes)
+    return page_frag_alloc_down(w, FROM_THE_END, size_bytes, 1)
 
 
 @jit
 def frag_alloc(w, allocator, size_bytes):
     """Return the address of ``size_bytes`` from one of the ALLOCATORS, or NONE."""
     if allocator == PAGE_FRAG_DOWN:
-        address = page_frag_alloc_down(w, PAGE_FRAG, size_bytes, 1)
+        address = page_frag_alloc_down(w, FROM_THE_END, size_bytes, 1)
     elif allocator == PAGE_FRAG_UP:
-        address = page_frag_alloc_up(w, PAGE_FRAG, size_bytes)
+        address = page_frag_alloc_up(w, FROM_THE_START, size_bytes)
     elif allocator == SK_PAGE_FRAG:
         address = sk_page_frag_alloc(w, SK_FRAG, size_bytes)
     elif allocator == V3_PER_CPU:

@@ -6,7 +6,7 @@ written down before the alternative runs and independently of it; the receiver c
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import PAGE_FRAG, drain_caches, frag_alloc, frag_free, page_frag_alloc
+from splicelab.kernel.frag import drain_caches, frag_alloc, frag_free, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
 from splicelab.kernel.slab import kfree, kmalloc
@@ -37,7 +37,7 @@ def alloc_owned(w, owner, size_bytes):
         return kmalloc(w, size_bytes)
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
-        return page_frag_alloc(w, PAGE_FRAG, size_bytes)
+        return page_frag_alloc(w, size_bytes)
     order = 0
     while (PAGE_SIZE << order) < size_bytes:
         order += 1

@@ -20,6 +20,7 @@ MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST, MSG_ZEROCOPY, MSG_SPLICE_PAGES = 0x80, 
 NAGLE_OFF, NAGLE_CORK, NAGLE_PUSH = 1, 2, 4
 EIO, ENOMEM, EMSGSIZE = 5, 12, 90
 CALL, COPY, SPLICE, PUSH, TRANSMIT, LOSE, ACK, FREE, KMALLOC, KFREE, FRAG_ALLOC, FRAG_FREE, REWRITE = range(13)
+UNCORK = 13
 
 COUNTERS = (
     # calls into TCP, as the recordings count them
@@ -51,7 +52,7 @@ SOCK = _int64(
     *("write_seq", "pushed_seq", "snd_una", "snd_nxt", "snd_sml", "wmem_queued"),
     # one list of skbs: read_head .. una_head (ACKed, the receiver still holds them) .. send_head (unsent) .. tail
     *("read_head", "una_head", "send_head", "tail", "uarg", "uarg_bytes", "frag_cache", "lose"),
-    *("calls", "goals", "next_goal", "acks", "next_ack"),
+    *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 PLAN = _int64(
     *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "ack_delay", "lose_every")
