@@ -56,7 +56,7 @@ class FragPage:
         bars.set_xticklabels(["1 B", "1 KiB", "1 MiB"])
         bars.minorticks_off()
         bars.set_title("what the queue holds")
-        bars.set_xlabel(axis_label("bytes", COUNTED))
+        bars.set_xlabel(axis_label("bytes, log scale", COUNTED))
         self.bars = list(bars.barh([0, 1], [1, 1], 0.36, color=[OWNERS["copied"].colour, OWNERS["page_frag"].colour]))
         self.words = [bars.text(1.3, row - 0.3, "", va="center") for row in (0, 1)]
         self.moving = [self.image, *self.bars, *self.words]
