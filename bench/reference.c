@@ -309,8 +309,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 
 		if (head == NONE)
 			return NONE;
-		for (int64_t i = head; i < head + (1 << class_order[class]); i++)
-			m->page[i].size_class = (int8_t)class;
+		m->page[head].size_class = (int8_t)class;
 		for (int64_t i = ((int64_t)PAGE_BYTES << class_order[class]) / class_bytes[class] - 1; i >= 0; i--) {
 			int64_t address = head * PAGE_BYTES + i * class_bytes[class];
 
@@ -330,7 +329,7 @@ static int64_t take_object(struct machine *m, int64_t size)
 
 static void give_object(struct machine *m, int64_t address)
 {
-	struct page *page = &m->page[address / PAGE_BYTES], *head = &m->page[page->head];
+	struct page *head = &m->page[m->page[address / PAGE_BYTES].head];
 
 	m->kfrees++;
 	m->objects--;
@@ -343,7 +342,7 @@ static void give_object(struct machine *m, int64_t address)
 		return;
 	}
 
-	int64_t *list = &m->free_object[page->size_class];
+	int64_t *list = &m->free_object[head->size_class];
 
 	m->next_object[address / 8] = *list;
 	*list = address;
