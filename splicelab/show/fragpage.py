@@ -45,7 +45,7 @@ class FragPage:
         block.set_title("the eight pages around the newest piece")
         block.set_xlabel(axis_label("byte of the page", COUNTED))
         block.set_ylabel("page")
-        block.hlines(np.arange(1, WINDOW_PAGES) - 0.5, 0, PAGE_SIZE, color="white", linewidth=3)
+        gaps = block.hlines(np.arange(1, WINDOW_PAGES) - 0.5, 0, PAGE_SIZE, color="white", linewidth=3)
         extent = (0, PAGE_SIZE, WINDOW_PAGES - 0.5, -0.5)
         empty = np.zeros((WINDOW_PAGES, PAGE_SIZE // CELL_BYTES))
         colours = {"cmap": ListedColormap(COLOURS), "vmin": -0.5, "vmax": len(COLOURS) - 0.5}
@@ -59,7 +59,7 @@ class FragPage:
         bars.set_xlabel(axis_label("bytes, log scale", COUNTED))
         self.bars = list(bars.barh([0, 1], [1, 1], 0.36, color=[OWNERS["copied"].colour, OWNERS["page_frag"].colour]))
         self.words = [bars.text(1.3, row - 0.3, "", va="center") for row in (0, 1)]
-        self.moving = [self.image, *self.bars, *self.words]
+        self.moving = [self.image, gaps, *self.bars, *self.words]
 
     def update(self, values: Mapping, filling: Filling) -> None:
         """Show another filling."""
