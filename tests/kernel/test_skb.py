@@ -79,6 +79,8 @@ def test_fragments_coalesce_by_page_and_not_by_address():
     assert queue(w) == [[(page, 0, PAGE), (page + 1, 0, 50)]]
     send(w, (address + PAGE + 51, 9), flags=MSG_SPLICE_PAGES)
     assert queue(w)[0][2] == (page + 1, 51, 9), "a gap of one byte"
+    send(w, (address + 60, 5), flags=MSG_SPLICE_PAGES)
+    assert queue(w)[0][3] == (page, 60, 5), "where the last one ended, but on another page"
 
 
 @pytest.mark.parametrize("profile, fragments", [("6.1", 1), ("6.12", 16)])
