@@ -44,6 +44,7 @@ class TwoMessages(Machine):
     """A caller who sends two messages by a program, on a machine where others act too."""
 
     rules = RULES
+    fatal = frozenset({TWICE})
 
     def __init__(self, program: Program):
         super().__init__()
@@ -64,12 +65,13 @@ class TwoMessages(Machine):
         """Yield the rules that memory, queue or receiver break now."""
         if any(got and got != meant for got, meant in zip(self.received, MEANT, strict=True)):
             yield CORRUPT
-        if min(self.refs) < 0 or len(set(self.freelist)) < len(self.freelist):
+        too_many = sum(self.refs) - 2 - (self.cache[0] > 0)  # at the end three kinds of pages may have a reference
+        if min(self.refs) < 0 or len(set(self.freelist)) < len(self.freelist) or at_end and too_many < 0:
             yield TWICE
         for frag in (frag for skb in self.queue for frag in skb.frags):
             if set(self.owner[frag.address : frag.address + frag.size]) - {FREE, frag.owner}:
                 yield REUSED
-        if at_end and (len(self.freelist) < 3 or sum(self.refs) > 2 + (self.cache[0] > 0)):
+        if at_end and (len(self.freelist) < 3 or too_many > 0):
             yield LEAKED
         if at_end and not all(self.received):
             yield LOST
@@ -127,7 +129,7 @@ def _send(w, message, *words):
 
 def _put_page(w, message, last=""):
     if not last or message == 1:
-        w.put_page(w.frag[message])
+        w.get_page(w.frag[message], -1)
 
 
 VERBS = {
@@ -160,7 +162,10 @@ def explore(alternative: str, program: Program = "") -> Verdict:
     verbs = [step.split()[0] for step in start.program if not callable(step)]
     if unknown := [verb for verb in verbs if verb not in VERBS]:
         raise InputError(f"program: {unknown[0]!r} is not one of {', '.join(VERBS)}")
-    return search(alternative, start)
+    try:
+        return search(alternative, start)
+    except IndexError:
+        raise InputError(f"program: {alternative} takes more than this machine's three objects, four pages") from None
 
 
 def explore_all() -> list[Verdict]:

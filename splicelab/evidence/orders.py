@@ -1,6 +1,6 @@
 """Every order in which the events of a small world can happen, and the shortest one that breaks a rule."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,23 +20,26 @@ def replaced(items: tuple, place: int, item) -> tuple:
 
 
 class World:
-    """A small world: attributes with immutable values, whose tuple is its state, and methods that are its events."""
+    """Attributes with immutable values, whose tuple is a state, and methods that change them.
 
-    rules: tuple[str, ...] = ()  # what can be broken, the most telling first
+    ``events()`` yields all that can happen next: a method's name and its arguments; it returns who did what, in words.
+    ``faults(at_end)`` yields the rules, of those in ``rules``, broken now; at_end: nothing can happen any more.
+    """
 
-    def events(self) -> Iterator[tuple]:
-        """Yield all that can happen next: a method's name and its arguments; it returns who did what, in words."""
-        raise NotImplementedError
-
-    def faults(self, at_end: bool) -> Iterator[str]:
-        """Yield the rules that are broken now; some can be only at the end, when nothing can happen any more."""
-        raise NotImplementedError
+    rules: tuple[str, ...] = ()  # the most telling first
+    fatal: frozenset[str] = frozenset()  # what comes after one of these is not followed
 
     def at(self, state: tuple) -> "World":
         """Return a world of this kind in another state."""
         world = object.__new__(type(self))
         world.__dict__.update(zip(self.__dict__, state, strict=True))
         return world
+
+    def after(self, state: tuple, event: tuple) -> tuple["World", tuple, tuple[str, str]]:
+        """Return the world after an event, its state, and what the event says of itself."""
+        world = self.at(state)
+        told = getattr(world, event[0])(*event[1:])
+        return world, tuple(world.__dict__.values()), told
 
 
 class Step(NamedTuple):
@@ -63,7 +66,7 @@ class Verdict(NamedTuple):
 
 
 def search(name: str, start: World) -> Verdict:
-    """Visit every state of a world once, the nearest first: two orders that meet in a state are followed as one.
+    """Visit every state once, the nearest first: two orders that meet in a state are followed as one.
 
     Raises
     ------
@@ -73,20 +76,20 @@ def search(name: str, start: World) -> Verdict:
     states = [tuple(start.__dict__.values())]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
     for here, state in enumerate(tqdm(iter(states), desc=name, unit=" states", delay=2, leave=False)):
-        world, next_states = start.at(state), []
-        for event in world.events():
-            changed = start.at(state)
-            getattr(changed, event[0])(*event[1:])
-            key = tuple(changed.__dict__.values())
-            if key not in number:
-                number[key] = len(states)
-                states.append(key)
+        world = start.at(state)
+        events = list(world.events())
+        faults = set(world.faults(not events))
+        after.append([])
+        for event in () if faults & start.fatal else events:
+            _, reached, _ = start.after(state, event)
+            if reached not in number:
+                number[reached] = len(states)
+                states.append(reached)
                 before.append(here)
-            next_states.append(number[key])
-        after.append(next_states)
-        for fault in world.faults(not next_states):
+            after[here].append(number[reached])
+        if faults:
             faulty.add(here)
-            first.setdefault(fault, here)
+            first = dict.fromkeys(faults, [here]) | first
         if len(states) > MOST_STATES:
             raise InputError(f"{name}: more than {MOST_STATES:,} states; it takes a smaller world to try every order")
     orders, unbroken = [0] * len(states), [0] * len(states)
@@ -98,30 +101,21 @@ def search(name: str, start: World) -> Verdict:
     except CycleError as cycle:
         loop = cycle.args[1][:0:-1]  # the graph was given backwards, and one state stands at both ends
         begin = loop.index(min(loop))
-        round_trip = (*loop[begin + 1 :], *loop[: begin + 1])
-        counts, first[ENDLESS] = (None, None), loop[begin]
+        counts, first[ENDLESS] = (None, None), [*loop[begin:], *loop[: begin + 1]]
     broken = {}
-    for rule in (*start.rules, ENDLESS):
-        if rule in first:
-            way = [first[rule]]
-            while way[0]:
-                way.insert(0, before[way[0]])
-            broken[rule] = _steps(start, [states[here] for here in (*way, *(round_trip if rule == ENDLESS else ()))])
+    for rule in (rule for rule in (*start.rules, ENDLESS) if rule in first):
+        way = first[rule]
+        while way[0]:
+            way = [before[way[0]], *way]
+        broken[rule] = [_step(start, states[here], states[there]) for here, there in pairwise(way)]
     violation = next(iter(broken), None)
     return Verdict(name, len(states), *counts, violation, broken.get(violation, []), broken)
 
 
-def _steps(world: World, states: list[tuple]) -> list[Step]:
-    """Tell the events that lead from each of these states to the next."""
-    steps = []
-    for state, wanted in pairwise(states):
-        for name, *arguments in world.at(state).events():
-            changed = world.at(state)
-            told = getattr(changed, name)(*arguments)
-            if tuple(changed.__dict__.values()) == wanted:
-                steps.append(Step(*told, changed))
-                break
-    return steps
+def _step(start: World, state: tuple, wanted: tuple) -> Step:
+    """Return the event that leads from one state to the other."""
+    changes = (start.after(state, event) for event in start.at(state).events())
+    return next(Step(*told, world) for world, reached, told in changes if reached == wanted)
 
 
 def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:

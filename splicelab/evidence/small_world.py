@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
-from splicelab.errors import InputError
 from splicelab.evidence.orders import World, replaced
 
 PAGE_BYTES, OBJECT_BYTES, PAGES, SLAB_PAGE = 12, 4, 6, 1  # page 0 is the page cache's
@@ -40,12 +39,6 @@ class Skb(NamedTuple):
     wire: bytes = b""
 
 
-def where(address: int) -> str:
-    """Return the name of a place in memory."""
-    page, start = divmod(address, PAGE_BYTES)
-    return f"object {'ABC'[start // OBJECT_BYTES]}" if page == SLAB_PAGE else f"page {page}"
-
-
 class Machine(World):
     """Memory, queue, network, receiver, and somebody else who wants memory too."""
 
@@ -69,8 +62,6 @@ class Machine(World):
 
     def kmalloc(self, owner: int) -> int:
         """Return the object that was freed last."""
-        if not self.freelist:
-            raise InputError("program: it needs more than the three slab objects of the small world")
         self.freelist, address = self.freelist[:-1], self.freelist[-1]
         self.claim(address, OBJECT_BYTES, owner)
         return address
@@ -82,8 +73,6 @@ class Machine(World):
 
     def alloc_page(self, owner: int) -> int:
         """Return the page that was freed last, with one reference."""
-        if not self.free_pages:
-            raise InputError("program: it needs more than the four free pages of the small world")
         self.free_pages, page = self.free_pages[:-1], self.free_pages[-1]
         self.refs = replaced(self.refs, page, 1)
         self.claim(page * PAGE_BYTES, PAGE_BYTES, owner)
@@ -97,17 +86,13 @@ class Machine(World):
             self.free_pages += (page,)
             self.claim(page * PAGE_BYTES, PAGE_BYTES, FREE)
 
-    def put_page(self, address: int) -> None:
-        """Drop a reference."""
-        self.get_page(address, -1)
-
     def frag_alloc(self, size: int, owner: int, data: bytes | None = None) -> int:
         """Cut a piece with a reference of its own from a shared page; one that nobody else holds starts over."""
         page, offset = self.cache
         offset = 0 if self.refs[page] == 1 else offset
         if page == 0 or offset + size > PAGE_BYTES:
             if page:
-                self.put_page(page * PAGE_BYTES)
+                self.get_page(page * PAGE_BYTES, -1)
             page, offset = self.alloc_page(FREE) // PAGE_BYTES, 0
         self.cache = page, offset + size
         self.get_page(page * PAGE_BYTES)
@@ -133,14 +118,15 @@ class Machine(World):
             self.due += (frag.message,)
 
     def referenced(self, frag: Frag, by_receiver: bool) -> Frag:
-        """Return the frag for somebody else who takes a reference: a split shares it, a receiver may keep it for ever.
-
-        What lives until a callback is copied for the receiver; copy_on_ref is copied for anybody.
-        """
+        """Return the frag for somebody else who takes a reference, or a copy if he may keep it beyond the callback."""
         if frag.how == "copy_on_ref" or by_receiver and frag.how == "callback":
             return self.copy(frag)
         self.hold(frag)
         return frag
+
+    def change(self, place: int, **fields) -> None:
+        """Change an skb of the queue."""
+        self.queue = replaced(self.queue, place, self.queue[place]._replace(**fields))
 
     def events(self) -> Iterator[tuple]:
         """Yield what network, receiver, callback and somebody else can do next."""
@@ -152,15 +138,14 @@ class Machine(World):
             yield ("_read",)
         states = [skb.state for skb in self.queue]
         if "queued" in states and (len(states) > 1 or not self.queue[0].held):  # MSG_MORE holds a lone skb
-            place = states.index("queued")
-            yield "_transmit", place
-            if self.splits and len(self.queue[place].frags) == 3:  # a whole message
-                yield "_split", place
+            yield "_transmit", states.index("queued")
+            whole = [frag.size for frag in self.queue[states.index("queued")].frags] == [2, 1, 1]
+            if self.splits and whole:
+                yield "_split", states.index("queued")
         if "under way" in states:  # a wire keeps the order
-            place = states.index("under way")
-            yield "_deliver", place
+            yield "_deliver", states.index("under way")
             if self.losses:
-                yield "_lose", place
+                yield "_lose", states.index("under way")
         if "lost" in states:
             yield "_transmit", states.index("lost")
         if states and states[0] == "delivered":
@@ -172,12 +157,13 @@ class Machine(World):
 
     def _reuse(self, of_slab):
         size = OBJECT_BYTES if of_slab else PAGE_BYTES
-        self.neighbour = self.kmalloc(OTHER) if of_slab else self.alloc_page(OTHER)
-        self.claim(self.neighbour, size, OTHER, b"\xee" * size)
-        return "somebody else", f"is given {where(self.neighbour)}, writes ee"
+        address = self.neighbour = self.kmalloc(OTHER) if of_slab else self.alloc_page(OTHER)
+        self.claim(address, size, OTHER, b"\xee" * size)
+        return "somebody else", f"allocates {'object' if of_slab else 'page'} {address // size}, writes ee"
 
     def _leave(self):
-        self.kfree(self.neighbour) if self.neighbour // PAGE_BYTES == SLAB_PAGE else self.put_page(self.neighbour)
+        of_slab = self.neighbour // PAGE_BYTES == SLAB_PAGE
+        self.kfree(self.neighbour) if of_slab else self.get_page(self.neighbour, -1)
         self.neighbour = -1
         return "somebody else", "frees it again"
 
@@ -187,37 +173,34 @@ class Machine(World):
         return "caller", f"message {message + 1}: callback, kfree"
 
     def _split(self, place):
-        """Cut inside the first frag, as when the window has room for a part; both parts show the other's reference."""
         skb, self.splits = self.queue[place], 0
         frag = skb.frags[0]
         other = self.referenced(frag, by_receiver=False)
         if other != frag:  # a copy: now both show it
             self.hold(other)
             self.hold(frag, -1)
-        head, tail = other._replace(size=1), other._replace(address=other.address + 1, size=frag.size - 1)
+        head, tail = other._replace(size=1), other._replace(size=1, address=other.address + 1)
         parts = skb._replace(frags=(head,)), skb._replace(frags=(tail, *skb.frags[1:]), place=skb.place + 1)
         self.queue = (*self.queue[:place], *parts, *self.queue[place + 1 :])
-        return "network", "cuts an skb inside its header"
+        return "network", "cuts the skb inside its header"
 
     def _transmit(self, place):
-        """Read the bytes now, or now give references to the receiver on this machine."""
         skb = self.queue[place]
         if self.route == LOOPBACK:
             self.inbox += ((skb.place, tuple(self.referenced(frag, by_receiver=True) for frag in skb.frags)),)
-            self.queue = replaced(self.queue, place, skb._replace(state="delivered"))
+            self.change(place, state="delivered")
             return "network", "hands over references"
-        wire = self.shown(skb.frags)
-        self.queue = replaced(self.queue, place, skb._replace(state="under way", wire=wire))
-        return "network", f"transmits {wire.hex(' ')}" + " again" * (skb.state == "lost")
+        self.change(place, state="under way", wire=self.shown(skb.frags))
+        return "network", f"transmits {self.queue[place].wire.hex(' ')}" + " again" * (skb.state == "lost")
 
     def _lose(self, place):
         self.losses = 0
-        self.queue = replaced(self.queue, place, self.queue[place]._replace(state="lost", wire=b""))
+        self.change(place, state="lost", wire=b"")
         return "network", "loses it on the way"
 
     def _deliver(self, place):
         skb = self.queue[place]
-        self.queue = replaced(self.queue, place, skb._replace(state="delivered", wire=b""))
+        self.change(place, state="delivered", wire=b"")
         return self._receive(skb.place, skb.wire)
 
     def _receive(self, place, data):
@@ -232,8 +215,7 @@ class Machine(World):
         return self._receive(place, data)
 
     def _ack(self):
-        """Free all that has arrived so far: ACKs are cumulative."""
-        arrived = tuple(takewhile(lambda skb: skb.state == "delivered", self.queue))
+        arrived = tuple(takewhile(lambda skb: skb.state == "delivered", self.queue))  # ACKs are cumulative
         self.queue = self.queue[len(arrived) :]
         for frag in (frag for skb in arrived for frag in skb.frags):
             self.hold(frag, -1)
