@@ -17,15 +17,17 @@ from tqdm import tqdm
 from bench import loops
 from splicelab.errors import InputError
 from splicelab.evidence.timing import AGAIN, compare, describe, environment, median_interval
+from splicelab.evidence.unit_costs import ALLOC_BYTES
+from splicelab.kernel.frag import ALLOCATORS
+from splicelab.kernel.world import new_world
 
-SOURCE = Path(__file__).with_name("reference.c")
+SOURCES = sorted(Path(__file__).with_name("reference").glob("*.c"))
 FLAGS = ("-std=c11", "-O3", "-march=native", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 MEMCPY_SIZES = (16, 48, 128, 512, 4096, 16384, 65536, 1 << 20)
 CHECKSUM_SIZES = (48, 1448, 4096, 65536)
 PAYLOAD_PAGES = (1, 16)
 ARENA_BYTES = 256 << 20
 PAGE_BYTES = 4096
-PLACES = 1 << 18
 MESSAGES = 2048
 SAMPLES = 201
 SAMPLE_MS = 1.0
@@ -43,10 +45,11 @@ class Case:
     reference: str
     run_kernel: Callable[[int], int]
     run_reference: Callable[[int], int]
+    cycle: int = 16  # after so many operations the sum does not depend on where they began
 
 
 def build(folder: Path) -> ctypes.CDLL:
-    """Compile reference.c and load it.
+    """Compile the references and load them.
 
     Raises
     ------
@@ -57,22 +60,23 @@ def build(folder: Path) -> ctypes.CDLL:
     if compiler is None:
         raise InputError("bench: no C compiler (gcc or cc) on the path: the ratios need one")
     library = folder / "reference.so"
-    done = subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(library)], capture_output=True, text=True)
+    done = subprocess.run([compiler, *FLAGS, *map(str, SOURCES), "-o", str(library)], capture_output=True, text=True)
     if done.returncode:
-        raise InputError(
-            f"bench: {compiler} failed on {SOURCE.name}: {(done.stderr.splitlines() or ['no message'])[0]}"
-        )
+        raise InputError(f"bench: {compiler} failed: {(done.stderr.splitlines() or ['no message'])[0]}")
     return ctypes.CDLL(str(library))
 
 
-def pair(library: ctypes.CDLL, name: str, *args) -> tuple[Callable[[int], int], Callable[[int], int]]:
-    """Return the loop `name` of loops.py and of reference.c on the same arguments, the iterations left open."""
+def pair(library: ctypes.CDLL, name: str, args: tuple, kernel_args: tuple = ()) -> tuple[Callable, Callable]:
+    """Return the loop `name` of loops.py and of the references with its arguments, but for the iterations.
+
+    `kernel_args` stand for the first of `args` where both sides hold their state in their own way.
+    """
     kernel, reference = getattr(loops, name), getattr(library, name)
     reference.restype = ctypes.c_uint64
-    reference.argtypes = [ctypes.c_void_p if isinstance(arg, np.ndarray) else ctypes.c_int64 for arg in args]
-    reference.argtypes += [ctypes.c_int64]
-    plain = [arg.ctypes.data if isinstance(arg, np.ndarray) else arg for arg in args]
-    return (lambda iterations: kernel(*args, iterations)), (lambda iterations: reference(*plain, iterations))
+    reference.argtypes = [ctypes.c_void_p if isinstance(arg, np.ndarray) else ctypes.c_int64 for arg in (*args, 0)]
+    plain = [arg.ctypes if isinstance(arg, np.ndarray) else arg for arg in args]  # .ctypes keeps its array alive
+    own = kernel_args + args[len(kernel_args) :]
+    return (lambda iterations: kernel(*own, iterations)), (lambda iterations: reference(*plain, iterations))
 
 
 def aligned(size_bytes: int, offset_bytes: int = 0) -> np.ndarray:
@@ -92,18 +96,30 @@ def copy_cases(library: ctypes.CDLL) -> Iterator[Case]:
     )  # half a page off: a load must not look like a recent store (4 KiB aliasing)
     hot = np.arange(4) * 64
     for size in MEMCPY_SIZES:
-        yield Case("copy", "memcpy", size, "libc memcpy", *pair(library, "copy_loop", dst, src, size))
+        yield Case("copy", "memcpy", size, "libc memcpy", *pair(library, "copy_loop", (dst, src, size)))
+    cursor = np.zeros(1, np.int64)
     for size in CHECKSUM_SIZES:
-        cold = rng.integers(0, (ARENA_BYTES - size) // 64, PLACES) * 64
+        count = min(1 << 18, 1 << (ARENA_BYTES // size).bit_length() - 1)
+        cold = rng.integers(0, (ARENA_BYTES - size) // 64, count) * 64
         for heat, places in (("hot", hot), ("cold", cold)):
-            both = pair(library, "checksum_loop", dst, src, size, places, len(places) - 1)
-            yield Case("copy", f"copy_checksum {heat}", size, "C", *both)
+            both = pair(library, "checksum_loop", (dst, src, size, places, len(places) - 1, cursor))
+            yield Case("copy", f"copy_checksum {heat}", size, "C", *both, len(places))
     for pages in PAYLOAD_PAGES:
         sizes = np.array([48] + [PAGE_BYTES] * pages + [4])
         table = rng.permutation(ARENA_BYTES // PAGE_BYTES)[: len(sizes) * MESSAGES] * PAGE_BYTES
-        for heat, mask in (("hot", 0), ("cold", MESSAGES - 1)):
-            both = pair(library, "gather_loop", dst, src, table, sizes, len(sizes), mask)
-            yield Case("copy", f"gather {heat}", int(sizes.sum()), "C", *both)
+        for heat, messages in (("hot", 1), ("cold", MESSAGES)):
+            both = pair(library, "gather_loop", (dst, src, table, sizes, len(sizes), messages - 1, cursor))
+            yield Case("copy", f"gather {heat}", int(sizes.sum()), "C", *both, max(messages, 16))
+
+
+def alloc_cases(library: ctypes.CDLL) -> Iterator[Case]:
+    """Yield allocating and freeing one header by each allocator, in a machine of its own that has just started."""
+    library.start_machine.argtypes = [ctypes.c_void_p]
+    for key, name in enumerate(ALLOCATORS):
+        machine = aligned(library.machine_bytes())
+        library.start_machine(machine.ctypes.data)
+        both = pair(library, "alloc_loop", (machine, key, ALLOC_BYTES), (new_world(),))
+        yield Case("alloc", name, ALLOC_BYTES, "C", *both)
 
 
 def measure(case: Case, samples: int) -> dict:
@@ -114,7 +130,7 @@ def measure(case: Case, samples: int) -> dict:
     InputError
         The kernel and the reference disagree.
     """
-    if case.run_kernel(100) != case.run_reference(100):
+    if case.run_kernel(case.cycle) != case.run_reference(case.cycle):
         raise InputError(f"bench: {case.kernel}, {case.size_bytes} bytes: kernel and {case.reference} disagree")
     kernels = {"reference": case.run_reference, "kernel": case.run_kernel}
     timing = compare(kernels, samples=samples, sample_ms=SAMPLE_MS, progress=False)
@@ -165,7 +181,8 @@ def run(json: bool = False, samples: int = SAMPLES) -> dict:
     rows = []
     facts = environment()
     with tempfile.TemporaryDirectory() as folder:
-        cases = list(copy_cases(build(Path(folder))))
+        library = build(Path(folder))
+        cases = [*copy_cases(library), *alloc_cases(library)]
         try:
             for case in tqdm(cases, desc="bench", unit="row", disable=None, leave=False):
                 rows.append(measure(case, samples))
@@ -182,4 +199,7 @@ def run(json: bool = False, samples: int = SAMPLES) -> dict:
 if __name__ == "__main__":
     import sys
 
-    run(json="--json" in sys.argv[1:])
+    try:
+        run(json="--json" in sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))

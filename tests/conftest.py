@@ -1,7 +1,9 @@
 """Settings of all tests: no window, and how long a search for counterexamples takes."""
 
+import random
+
 import matplotlib
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, core, settings
 from numba.core import config as numba_config
 
 matplotlib.use("Agg")
@@ -15,6 +17,11 @@ settings.register_profile("soak", settings.get_profile("test"), max_examples=10_
 settings.load_profile("plain" if numba_config.DISABLE_JIT else "test")
 
 
-def pytest_report_header():
+def pytest_report_header(config):
     mode = "plain Python" if numba_config.DISABLE_JIT else "compiled"
-    return f"kernels: {mode}{', every index checked' if numba_config.BOUNDSCHECK else ''}"
+    header = [f"kernels: {mode}{', every index checked' if numba_config.BOUNDSCHECK else ''}"]
+    if config.getoption("--hypothesis-profile") == "soak":
+        if core.global_force_seed is None:
+            core.global_force_seed = random.SystemRandom().getrandbits(32)
+        header.append(f"seed of this search: --hypothesis-seed={core.global_force_seed}")
+    return header

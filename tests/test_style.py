@@ -7,9 +7,9 @@ from itertools import combinations
 import pytest
 from legible import assert_inside, assert_legible
 from matplotlib.colors import to_rgb
-from PIL import Image
+from PIL import Image, ImageChops
 
-from splicelab.show.style import LIVE, OWNERS, TIMED_TEXT, Picture, axis_label, new_figure, owner_handles
+from splicelab.show.style import CRISP_DPI, LIVE, OWNERS, TIMED_TEXT, Picture, axis_label, new_figure, owner_handles
 
 
 def luminance(colour):
@@ -60,6 +60,16 @@ def test_a_picture_is_crisp_and_the_same_each_time():
     assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (800, 400)
     assert data["text/plain"] == "bytes copied: a 1, b 2" == repr(small_picture())
     assert data == small_picture()._repr_mimebundle_()[0]
+
+
+def test_a_stored_picture_keeps_its_colours_in_a_third_of_the_bytes():
+    picture = small_picture()
+    stored = b64decode(picture._repr_mimebundle_()[0]["image/png"])
+    full = BytesIO()
+    picture.figure.savefig(full, format="png", dpi=CRISP_DPI)
+    assert len(stored) < 0.4 * len(full.getvalue())
+    bands = ImageChops.difference(*(Image.open(png).convert("RGB") for png in (BytesIO(stored), full))).split()
+    assert max(sum(band.histogram()[16:]) for band in bands) < 0.001 * 800 * 400
 
 
 def test_timed_pictures_store_no_number():

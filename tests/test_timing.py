@@ -92,6 +92,17 @@ def test_rounds_are_interleaved_and_calls_long_enough(clock):
     assert {iterations for _, iterations in rounds} == {4096}
 
 
+def test_a_hiccup_does_not_shorten_the_calls(clock):
+    calls = []
+
+    def kernel(iterations):
+        calls.append(iterations)
+        clock.now_ns += 100 * iterations + 10**8 * (len(calls) in (2, 9, 15))
+        return 0
+
+    assert timing.calibrate(kernel, sample_ms=1) == 2**14
+
+
 def test_costs_far_apart_get_their_own_iterations(clock):
     log = []
     kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 10), ("B", 10_000)]}
@@ -105,7 +116,7 @@ def test_an_interrupt_keeps_complete_rounds(clock):
     def kernel(iterations):
         clock.now_ns += 10**7
         calls.append(iterations)
-        if len(calls) == 25:
+        if len(calls) == 28:
             raise KeyboardInterrupt
         return 0
 

@@ -41,8 +41,8 @@ def alloc_run(w, size_bytes, order, kind):
 class Sender:
     """One connection of a user program on a model kernel: its buffers, a file in the page cache, a task fragment."""
 
-    def __init__(self, scenario: Scenario):
-        self.world = w = the_world()
+    def __init__(self, scenario: Scenario, world=None):
+        self.world = w = the_world() if world is None else world
         reset(w)
         use_profile(w, scenario.kernel)
         sk = w.sock[0]
@@ -60,8 +60,11 @@ class Sender:
             cache.page = alloc_pages(w, 3 if cache.size_bytes > PAGE_SIZE else 0, FRAGMENT)
             w.page[cache.page].refcount = scenario.task_frag.refcount
 
-    def run(self, message: Message) -> dict:
-        """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags]."""
+    def run(self, message: Message, look=None) -> dict:
+        """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags].
+
+        ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet.
+        """
         w = self.world
         start_schedule(w, message.cwnd, len(message.goals), len(message.acks))
         for row, goal in enumerate(message.goals):
@@ -73,6 +76,8 @@ class Sender:
             getattr(self, call[0])(*call[1:])
             if message.receiver_reads == "after_each_call":
                 read_all(w)
+        if look is not None:
+            look(w)
         finish(w)
         tally = w.tally[0]
         if tally.exhausted:

@@ -64,15 +64,14 @@ class Timing:
 
         rows = []
         for name, samples in self.samples_ns.items():
-            quartiles = np.percentile(samples, [25, 75])
             verdict = "baseline" if name == self.baseline else self.verdict(name)
-            rows.append([name, *median_interval(samples), *quartiles, len(samples), *self.ratio(name), verdict])
+            spread = np.percentile(samples, [25, 75])
+            rows.append([name, *median_interval(samples), *spread, len(samples), *self.ratio(name), verdict])
         return pd.DataFrame(rows, columns=COLUMNS).set_index("kernel")
 
     def __repr__(self) -> str:
         """Return a line without measured numbers, the same on every machine."""
-        count = len(self.samples_ns[self.baseline])
-        return f"timed: {count} samples{', interrupted' if self.is_partial else ''}, see table"
+        return f"timed: {len(self.samples_ns[self.baseline])} samples{', interrupted' * self.is_partial}, see table"
 
     def _repr_html_(self) -> str:
         note = f"95 % intervals; same within {self.tolerance_used:.0%}; {describe(self.environment)}"
@@ -83,16 +82,15 @@ def median_interval(samples) -> tuple[float, float, float]:
     """Return the median and its 95 % interval; the interval is infinite below six samples."""
     from scipy.stats import quantile_test
 
-    median = float(np.median(samples))
-    interval = quantile_test(samples, q=median, p=0.5).confidence_interval(0.95)
-    return median, float(np.nan_to_num(interval.low, nan=-np.inf)), float(np.nan_to_num(interval.high, nan=np.inf))
+    low, high = quantile_test(samples, p=0.5).confidence_interval(0.95)
+    return float(np.median(samples)), float(np.nan_to_num(low, nan=-np.inf)), float(np.nan_to_num(high, nan=np.inf))
 
 
 def calibrate(kernel: Callable[[int], int], sample_ms: float) -> int:
     """Return the power of two of iterations that makes one call of `kernel` last at least `sample_ms`."""
     iterations = 1
     kernel(iterations)  # the first call may compile
-    while _call_ns(kernel, iterations)[0] < sample_ms * 1e6:
+    while min(_call_ns(kernel, iterations)[0] for _ in range(3)) < sample_ms * 1e6:  # one slow call may be a hiccup
         iterations *= 2
     return iterations
 
@@ -140,8 +138,7 @@ def compare(
 
 
 def _call_ns(kernel, iterations):
-    start_ns = time.perf_counter_ns()
-    checksum = kernel(iterations)
+    start_ns, checksum = time.perf_counter_ns(), kernel(iterations)
     return time.perf_counter_ns() - start_ns, checksum
 
 

@@ -10,7 +10,7 @@ from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (
     *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
-    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite"),
+    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite", "uncork"),
 )
 
 
@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
     call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
     transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
-    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece).
+    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece) · uncork (-, position, -).
     """
 
     name: str
@@ -56,8 +56,12 @@ class Skb(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """One message: pieces, events (those after the queue was looked at come from its ACK), skbs, and the counters."""
+    """One message: pieces, events (those after the queue was looked at come from its ACK), skbs, and the counters.
 
+    ``name`` says which caller, alternative and kernel it is.
+    """
+
+    name: str
     pieces: list[Piece]
     events: list[Event]
     looked_at: int
@@ -70,21 +74,27 @@ def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **
     seen = {}
 
     def look(w):
-        plan, sk = w.plan[0], w.sock[0]
+        plan = w.plan[0]
         pieces = [w.piece[place] for place in range(plan.pieces)]
         seen["pieces"] = [Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces]
         seen["looked_at"] = int(w.events)
         seen["world"], seen["first_byte"] = w, int(plan.first_byte)
-        seen["skbs"] = []
-        index = sk.read_head
-        while index != kernel.NONE:
-            seen["skbs"].append(_look_at_skb(w, index, plan.first_byte))
-            index = w.skb[index].next
+        seen["skbs"] = look_at_queue(w, plan.first_byte)
 
     tally = run(caller, alternative, profile, look=look, ack_delay=1, **options)
     w = seen["world"]
     events = [Event(EVENT_NAMES[row[0]], *(int(value) for value in row[1:])) for row in w.event[: w.events]]
-    return Trace(seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
+    name = f"{caller.key} · {alternative} · {profile}"
+    return Trace(name, seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
+
+
+def look_at_queue(w, first_byte: int) -> list[Skb]:
+    """Return the skbs of the queue in order, also those that the receiver has not read; positions from first_byte."""
+    skbs, index = [], w.sock[0].read_head
+    while index != kernel.NONE:
+        skbs.append(_look_at_skb(w, index, first_byte))
+        index = w.skb[index].next
+    return skbs
 
 
 def _look_at_skb(w, index: int, first_byte: int) -> Skb:

@@ -21,7 +21,7 @@ COPY_SIZES = (16, 48, 128, 512, 4096, 65536)
 ALLOC_BYTES = 48
 LINE_BYTES = 64
 ARENA_BYTES = 128 << 20
-PLACES = 1 << 17
+PLACES = 1 << 20
 ATOMIC = "atomic inc + dec"
 COLD_LINE = "first touch of a cold line"
 USED = ("copies", "copied_bytes", "kmallocs", "frag_allocs", "get_page", "put_page", "cold_lines")
@@ -58,12 +58,14 @@ if not config.DISABLE_JIT:
 
 
 @jit
-def copy_loop(dst, src, size_bytes, places, iterations):
-    """Copy from the places in turn (a power of two of them); return a sum of bytes copied."""
+def copy_loop(dst, src, size_bytes, places, cursor, iterations):
+    """Copy from the places in turn (a power of two), on from where the last call ended; return a sum of bytes."""
     total = 0
-    for i in range(iterations):
-        copy_bytes(dst, 0, src, places[i & (len(places) - 1)], size_bytes)
+    start = cursor[0]
+    for i in range(start, start + iterations):
+        copy_bytes(dst, 0, src, places[np.uint64(i & (len(places) - 1))], size_bytes)
         total += dst[i & 15]
+    cursor[0] = start + iterations
     return total
 
 
@@ -79,12 +81,12 @@ def alloc_loop(w, allocator, size_bytes, iterations):
 
 
 @jit
-def chase_loop(chain, last, iterations):
+def chase_loop(chain, cursor, iterations):
     """Go from line to line, each found in the one before, on from where the last call ended; return the line."""
-    line = last[0]
+    line = cursor[0]
     for _ in range(iterations):
         line = chain[line]
-    last[0] = line
+    cursor[0] = line
     return line
 
 
@@ -125,12 +127,12 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     chain = src.view(np.int64)
     order = rng.permutation(lines)
     chain[order] = np.roll(order, -1)
-    counter, last_line = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    counter, cursor, last_line = np.zeros((3, 1), np.int64)
     world = new_world()
     kernels = {}
     for size in COPY_SIZES:
         for heat, places in (("hot", cold[:1]), ("cold", cold)):
-            kernels[f"copy {size} B {heat}"] = lambda n, s=size, p=places: copy_loop(dst, src, s, p, n)
+            kernels[f"copy {size} B {heat}"] = lambda n, s=size, p=places: copy_loop(dst, src, s, p, cursor, n)
     for key, name in enumerate(ALLOCATORS):
         kernels[f"alloc + free {name}"] = lambda n, k=key: alloc_loop(world, k, ALLOC_BYTES, n)
     kernels[ATOMIC] = lambda n: atomic_loop(counter, n)

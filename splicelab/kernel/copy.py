@@ -13,7 +13,6 @@ from numba.extending import intrinsic
 from splicelab._jit import jit
 
 CHECKED = bool(config.BOUNDSCHECK or config.DISABLE_JIT)
-HALF_WORD = np.uint64(32)
 inlined = jit(forceinline=True)  # a call that LLVM leaves standing pushes seven words for each array
 
 if config.DISABLE_JIT:
@@ -29,8 +28,7 @@ if config.DISABLE_JIT:
 
     def _move_and_sum(dst, src, size_bytes):
         _move(dst, src, size_bytes)
-        even, odd = src[:size_bytes:2], src[1:size_bytes:2]
-        total = 256 * int(even.sum(dtype=np.int64)) + int(odd.sum(dtype=np.int64))
+        total = 256 * int(src[:size_bytes:2].sum(dtype=np.int64)) + int(src[1:size_bytes:2].sum(dtype=np.int64))
         return total and (total - 1) % 0xFFFF + 1
 
 else:
@@ -108,16 +106,18 @@ else:
         for i in range(size_bytes // 8):
             word = _move_word(dst, src, 8 * i)
             words += word
-            highs += word >> HALF_WORD
+            highs += word >> 32
         rest = size_bytes % 8
         if rest:
             # The last eight bytes overlap what is already counted: shift that out, keep the even position.
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
             words += word
-            highs += word >> HALF_WORD
-        total = words - (highs << HALF_WORD) + highs
-        total += (total << HALF_WORD) | (total >> HALF_WORD)
-        return _swap(_fold(np.int64(total >> HALF_WORD)))
+            highs += word >> 32
+        total = words - (highs << 32) + highs
+        # A number plus itself with its halves exchanged has the sum of the halves, carry included, on top.
+        half = np.uint32((total + (total << 32 | total >> 32)) >> 32)
+        half = np.uint32(half + (half << 16 | half >> 16)) >> 16
+        return _swap(np.int64(half))
 
 
 @jit

@@ -6,13 +6,23 @@ written down before the alternative runs and independently of it; the receiver c
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import PAGE_FRAG, drain_caches, frag_alloc, frag_free, page_frag_alloc
+from splicelab.kernel.frag import drain_caches, frag_alloc, frag_free, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
-from splicelab.kernel.world import ACK_DELAY_MAX, MSG_SPLICE_PAGES, PAGE_SIZE, REWRITE, WIRE_BYTES, log
+from splicelab.kernel.world import (
+    ACK_DELAY_MAX,
+    COPY,
+    MSG_SPLICE_PAGES,
+    NONE,
+    OBJECT_GRAIN,
+    PAGE_SIZE,
+    REWRITE,
+    WIRE_BYTES,
+    log,
+)
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
@@ -37,7 +47,7 @@ def alloc_owned(w, owner, size_bytes):
         return kmalloc(w, size_bytes)
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
-        return page_frag_alloc(w, PAGE_FRAG, size_bytes)
+        return page_frag_alloc(w, size_bytes)
     order = 0
     while (PAGE_SIZE << order) < size_bytes:
         order += 1
@@ -85,6 +95,27 @@ def release(w, place):
 
 
 @jit
+def build_fresh(w, place):
+    """Build a piece in slab memory of its own, which nobody writes again before its callback has freed it."""
+    piece = w.piece[place]
+    if piece.owner == OWN_SLAB and piece.role != PAYLOAD:
+        piece.address = kmalloc(w, piece.size_bytes)
+        write_piece(w, place, w.plan[0].messages)
+    else:
+        build(w, place)
+
+
+@jit
+def release_fresh(w, place):
+    """Leave a piece that the queue shows to its callback; free it here if nothing was attached."""
+    piece = w.piece[place]
+    if piece.owner != OWN_SLAB or piece.role == PAYLOAD:
+        release(w, place)
+    elif w.object_next[piece.address // OBJECT_GRAIN] == 0:
+        kfree(w, piece.address)
+
+
+@jit
 def is_paged(w, place):
     """Return whether a piece lies in pages already, so that nobody has to move it."""
     piece = w.piece[place]
@@ -92,22 +123,39 @@ def is_paged(w, place):
 
 
 @jit
-def build_in_frag(w, place):
+def build_in_frag(w, place, allocator):
     """Build a piece in a page fragment from the start; what lies in pages already stays where it is."""
     if is_paged(w, place):
         build(w, place)
     else:
-        w.piece[place].address = frag_alloc(w, w.plan[0].allocator, w.piece[place].size_bytes)
+        w.piece[place].address = frag_alloc(w, allocator, w.piece[place].size_bytes)
         write_piece(w, place, w.plan[0].messages)
 
 
 @jit
-def release_frag(w, place):
+def release_frag(w, place, allocator):
     """Drop the caller's own reference of a piece that was built by build_in_frag."""
     if is_paged(w, place):
         release(w, place)
     else:
-        frag_free(w, w.plan[0].allocator, w.piece[place].address)
+        frag_free(w, allocator, w.piece[place].address)
+
+
+@jit
+def add_replaced(w, place, allocator):
+    """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
+    piece = w.piece[place]
+    if w.page[w.page[piece.address // PAGE_SIZE].head].kind != SLAB:
+        add_piece(w, place)
+        return NONE
+    address = frag_alloc(w, allocator, piece.size_bytes)
+    if w.moves_bytes != 0:
+        copy_bytes(w.arena, address, w.arena, piece.address, piece.size_bytes)
+    w.tally[0].copies += 1
+    w.tally[0].copied_bytes += piece.size_bytes
+    log(w, COPY, w.sock[0].write_seq + w.iov_left, address, piece.size_bytes)
+    iov_add(w, address, piece.size_bytes)
+    return address
 
 
 @jit
@@ -174,7 +222,7 @@ def end_message(w, sent):
     """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
     plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
     tally.refused += sent < 0
-    tally.short_sends += 0 <= sent < plan.bytes
+    tally.short_sends += sent >= 0 and sk.write_seq - plan.first_byte < plan.bytes  # whatever was returned
     w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
     if plan.messages > plan.ack_delay:
         seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]

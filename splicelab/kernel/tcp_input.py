@@ -121,6 +121,9 @@ def flush_backlog(w, flush):
 
 @jit
 def release_sock(w):
-    """End a call: count it and process the ACKs that arrived while the socket was busy."""
-    w.sock[0].calls += 1
+    """End a call: count it and process the ACKs that arrived while the socket was busy, or one for all in flight."""
+    sk = w.sock[0]
+    sk.calls += 1
     flush_backlog(w, 0)
+    if sk.acks_each_call != 0 and sk.packets_out > 0:
+        acknowledge(w, sk.snd_nxt)

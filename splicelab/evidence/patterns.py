@@ -1,0 +1,132 @@
+"""One message in the patterns that were recorded: the calls that send it, and what can be seen of it on its way.
+
+Windows and ACKs are inputs. Here they are those of a connection that has sent before: the size goal has reached what
+the MTU allows, and the congestion window never decides.
+"""
+
+import json
+from typing import NamedTuple
+
+from splicelab.errors import InputError
+from splicelab.evidence.counted import MSS_BYTES
+from splicelab.evidence.predict import Sender
+from splicelab.evidence.scenarios import Scenario, parse_scenario
+from splicelab.evidence.trace import EVENT_NAMES, Skb, look_at_queue
+from splicelab.kernel.world import MSG_MORE
+
+HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
+ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
+RECORDED_AS = {  # the names that the recordings use
+    **{
+        "plain": ("one sendmsg", "nothing"),
+        "sep3": ("three sendmsg", "nothing"),
+        "copy3": ("three sendmsg", "MSG_MORE"),
+    },
+    **{"more3": ("sendfile between", "MSG_MORE"), "cork3": ("sendfile between", "TCP_CORK")},
+    **{"vm1": ("one splice", "nothing")},
+}
+WINDOW_SEGMENTS = 1000
+
+
+class Seen(NamedTuple):
+    """A message as it stands in the queue when all calls have returned; positions count its bytes from 0.
+
+    ``pieces`` are (owner of their memory, position, bytes), ``calls`` of the program (words, position, bytes), calls
+    into TCP and pushes (flag bits, position, bytes).
+    """
+
+    scenario: Scenario
+    pieces: list[tuple[str, int, int]]
+    calls: list[tuple[str, int, int]]
+    tcp_calls: list[tuple[int, int, int]]
+    pushes: list[tuple[int, int, int]]
+    skbs: list[Skb]
+    counters: dict
+
+
+def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int, trailer_bytes: int) -> list[list]:
+    """Return the calls of one pattern in the form of a scenario; pieces of no bytes are left out."""
+    sizes = [header_bytes, payload_bytes, trailer_bytes]
+    if how == "one sendmsg":
+        calls = [["sendmsg", [size for size in sizes if size], []]]
+    elif how == "one splice":
+        pieces = [["vmsplice", 0, header_bytes], ["file", 0, payload_bytes], ["vmsplice", 0, trailer_bytes]]
+        calls = [["splice", [piece for piece in pieces if piece[2]], []]]
+    else:
+        calls = [["sendmsg", [size], []] for size in sizes if size]
+        if how == "sendfile between" and payload_bytes:
+            calls[header_bytes > 0] = ["sendfile", 0, payload_bytes]
+    if announce == "MSG_MORE":
+        for call in calls[:-1]:
+            if call[0] == "sendmsg":
+                call[2].append("MSG_MORE")
+    return [["cork", 1], *calls, ["cork", 0]] if announce == "TCP_CORK" else calls
+
+
+def pattern(
+    how: str,
+    announce: str = "nothing",
+    header_bytes: int = 48,
+    payload_bytes: int = 4096,
+    trailer_bytes: int = 4,
+    *,
+    kernel: str = "6.12",
+    mtu: int = 65536,
+    nodelay: bool = True,
+) -> Scenario:
+    """Return one message in one of HOWS, with one of ANNOUNCES; InputError for a value that is not possible."""
+    if how not in HOWS or announce not in ANNOUNCES or mtu not in MSS_BYTES:
+        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {tuple(MSS_BYTES)}")
+    if header_bytes + payload_bytes + trailer_bytes == 0:
+        raise InputError("a message needs at least one byte")
+    message = {
+        "calls": pattern_calls(how, announce, header_bytes, payload_bytes, trailer_bytes),
+        "receiver_reads": "after_message",
+        "cwnd": WINDOW_SEGMENTS,
+        "goals": [[0, 0, *MSS_BYTES[mtu]]],
+        "acks": [],
+    }
+    line = {"id": how, "kernel": kernel, "mtu": mtu, "nodelay": int(nodelay), "messages": [message]}
+    return parse_scenario(json.dumps(line).encode(), "pattern")
+
+
+def observe(scenario: Scenario, number: int = 0, acks_each_call: bool = False, world=None) -> Seen:
+    """Send the messages of a connection up to this one and look at it; an Explorer brings a world of its own.
+
+    With ``acks_each_call`` whatever is in flight when a call returns is ACKed there, as loopback mostly did in the
+    recordings; ACKs of the scenario itself are processed as well.
+    """
+    sender = Sender(scenario, world)
+    w = sender.world
+    w.sock[0].acks_each_call = acks_each_call
+    for message in scenario.messages[:number]:
+        sender.run(message)
+    message, first_byte, seen = scenario.messages[number], int(w.sock[0].write_seq), []
+    w.logging = 1
+
+    def look(w):
+        rows = [(EVENT_NAMES[row[0]], *map(int, row[1:])) for row in w.event[: w.events]]
+        for name in ("call", "push"):
+            seen.append([(flags, seq - first_byte, size) for kind, flags, seq, size in rows if kind == name])
+        seen.append(look_at_queue(w, first_byte))
+
+    counters = sender.run(message, look)
+    pieces, calls, position = [], [], 0
+    for name, *rest in message.calls:
+        start = position
+        for owner, size_bytes in _pieces(name, *rest):
+            pieces.append((owner, position, size_bytes))
+            position += size_bytes
+        if position > start:
+            announced = " MORE" if name == "sendmsg" and rest[1] & MSG_MORE else ""
+            calls.append((name + announced, start, position - start))
+    return Seen(scenario, pieces, calls, *seen, counters)
+
+
+def _pieces(name: str, first, second=0) -> list[tuple[str, int]]:
+    """Return the owner and the size of each piece of memory that a call of the program sends."""
+    if name == "sendmsg":
+        return [("user", size_bytes) for size_bytes in first]
+    if name == "splice":
+        return [("page_cache" if kind == "file" else "user", size_bytes) for kind, _, size_bytes in first]
+    return [("page_cache", second)] if name == "sendfile" else []

@@ -1,0 +1,177 @@
+"""Layers above TCP: where they end their records for a sender's calls, and what they hand to TCP themselves.
+
+Counted, by rules read in Linux 6.1.192 and 6.12.117; no record of theirs was recorded. Sources: net/tls/tls_sw.c,
+net/tls/tls_device.c: tls_push_data(), net/tls/tls_main.c: tls_push_sg(), net/kcm/kcmsock.c, net/smc/smc_tx.c,
+net/xfrm/espintcp.c, net/ipv4/tcp_bpf.c: tcp_bpf_push().
+"""
+
+import functools
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+
+from splicelab.callers import Caller, Send, load_callers
+from splicelab.errors import InputError
+from splicelab.kernel.world import PAGE_SIZE
+
+TLS_RECORD_BYTES = 1 << 14
+
+
+class Layer(NamedTuple):
+    """What closes a record but the end of a call: its bytes, its slots for pieces (some taken from the start)."""
+
+    record_bytes: int = sys.maxsize
+    slots: int = sys.maxsize
+    slots_taken: int = 0
+    attaches: bool = True
+
+
+LAYERS = {
+    "tls_sw": Layer(TLS_RECORD_BYTES, 17),
+    "tls_device": Layer(TLS_RECORD_BYTES, 16, 1, attaches=False),
+    "tls_device_zerocopy": Layer(TLS_RECORD_BYTES, 16, 1),  # the socket asked for zero-copy sendfile
+    "kcm": Layer(),  # SOCK_DGRAM; a record is a message
+    "kcm_seqpacket": Layer(),
+    "smc": Layer(),  # a record is one RDMA write; while the send buffer has room
+}
+# What a layer hands to TCP for a buffer of several entries: before 6.5, and since. tcp_bpf before 6.5 is not in the
+# trees that were read.
+HANDED_DOWN = {
+    "tls": ("sendpage:payload*:NOTLAST;-", "splice:payload*:-"),
+    "espintcp": ("sendpage:payload*:NOTLAST;-", "splice:payload*:MORE;-"),
+    "tcp_bpf": ("sendpage:payload*:-", "splice:payload*:-"),
+}
+# Flags of all calls but the last, and of the last page where something follows it.
+PATTERNS = {
+    "MORE and NOTLAST": ("MORE|NOTLAST", "MORE|NOTLAST"),
+    "MORE": ("MORE", "MORE"),
+    "MORE, not on the last page": ("MORE", "-"),
+    "NOTLAST": ("NOTLAST", "NOTLAST"),
+    "nothing": ("-", "-"),
+}
+
+
+class Record(NamedTuple):
+    """A record that was closed: its bytes, the number of the call (from 0) that closed it, and why."""
+
+    size_bytes: int
+    call: int
+    why: str
+
+
+class Records(NamedTuple):
+    """What the calls became: closed records, bytes that wait in an open one, the first call's error or ""."""
+
+    closed: list[Record]
+    open_bytes: int
+    refused: str
+
+
+def keeps_open(layer: str, kernel: str, send: Send) -> bool:
+    """Return whether the record stays open at the end of a call."""
+    is_page = kernel == "6.1" and send.method == "sendpage"
+    if layer == "tls_sw" and is_page:
+        return "NOTLAST" in send.flags  # and MORE says nothing
+    if layer == "kcm_seqpacket" and not is_page:
+        return "EOR" not in send.flags
+    return bool(send.flags & {"MORE", "NOTLAST"})
+
+
+def refusal(layer: str, kernel: str, send: Send) -> str:
+    """Return the error of a call whose flags the layer does not take, or ""."""
+    if not layer.startswith("tls") or "EOR" not in send.flags:
+        return ""
+    return "-EOPNOTSUPP" if kernel == "6.1" else "-EINVAL" if "MORE" in send.flags else ""
+
+
+def _pieces(layer: Layer, send: Send) -> Iterator[tuple[int, bool]]:
+    """Yield (bytes, is attached) of what a call brings: one page part for sendpage, one per page for splice."""
+    total_bytes = sum(segment.size_bytes for segment in send.segments)
+    if send.method == "copy" or not layer.attaches:
+        yield total_bytes, False
+    elif send.method == "sendpage":
+        yield total_bytes, True
+    else:
+        for segment in send.segments:
+            for start in range(0, segment.size_bytes, PAGE_SIZE):
+                yield min(PAGE_SIZE, segment.size_bytes - start), True
+
+
+def records(layer: str, kernel: str, sends: list[Send]) -> Records:
+    """Return what a layer makes of a sender's calls on 6.1, or on any later kernel (as in 6.12).
+
+    Copies side by side share a slot; a call that is refused ends the message. Raises InputError for an unknown layer.
+    """
+    if layer not in LAYERS:
+        raise InputError(f"layer: {layer!r} is not one of {', '.join(LAYERS)}")
+    rule = LAYERS[layer]
+    closed, size_bytes, slots, is_copy = [], 0, rule.slots_taken, rule.slots_taken > 0
+    for number, send in enumerate(sends):
+        if error := refusal(layer, kernel, send):
+            return Records(closed, size_bytes, f"call {number + 1}: {error}")
+        pieces = [list(piece) for piece in _pieces(rule, send)]
+        while pieces or size_bytes:
+            if pieces and size_bytes < rule.record_bytes:
+                part_bytes = min(pieces[0][0], rule.record_bytes - size_bytes)
+                slots += pieces[0][1] or not is_copy
+                is_copy = not pieces[0][1]
+                size_bytes += part_bytes
+                pieces[0][0] -= part_bytes
+                pieces = pieces[pieces[0][0] == 0 :]
+            is_last_open = not pieces and keeps_open(layer, kernel, send)
+            # TLS in the device looks for a full record only when the next bytes come.
+            is_full = size_bytes >= rule.record_bytes and not (is_last_open and layer.startswith("tls_device"))
+            if is_full or slots >= rule.slots or not (pieces or is_last_open):
+                why = "full" if is_full else "no slot left" if slots >= rule.slots else "end of the call"
+                closed.append(Record(size_bytes, number, why))
+                size_bytes, slots, is_copy = 0, rule.slots_taken, rule.slots_taken > 0
+            elif is_last_open:
+                break
+    return Records(closed, size_bytes, "")
+
+
+def sender(pattern: str, header_bytes: int = 24, trailer_bytes: int = 24) -> Caller:
+    """Return an NVMe target of a sender's own making: its three parts in pages, its calls with a pattern of flags."""
+    flags, last = PATTERNS[pattern]
+    old = f"sendpage:header:{flags}~- sendpage:payload*:{flags};{last}~- sendpage:trailer:-"
+    since = old.replace("MORE|NOTLAST", "MORE").replace("NOTLAST", "-").replace("sendpage", "splice")
+    sizes = {"header_bytes": header_bytes, "trailer_bytes": trailer_bytes}
+    return _row("nvmet_tcp").model_copy(update={**sizes, "trailer_bytes_min": 0, "sends_6_1": old, "sends_6_12": since})
+
+
+def handed_down(layer: str, entry_bytes: int = PAGE_SIZE) -> Caller:
+    """Return what a layer of HANDED_DOWN sends to TCP, one call for each entry of so many bytes."""
+    old, since = HANDED_DOWN[layer]
+    update = {"payload_unit_bytes": entry_bytes, "sends_6_1": old, "sends_6_12": since}
+    return _row("kcm").model_copy(update=update)
+
+
+def meanings() -> pd.DataFrame:
+    """Return what each layer does with its record at the end of a call, by kernel, method and flags."""
+    rows = {}
+    for layer in LAYERS:
+        for kernel, method in (("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice")):
+            row = rows[layer, kernel, method] = {}
+            for given in ("", "MORE", "NOTLAST", "MORE NOTLAST", "EOR", "MORE EOR"):
+                send = Send(method, [], frozenset(given.split()))
+                said = refusal(layer, kernel, send) or ("open" if keeps_open(layer, kernel, send) else "closes")
+                row[given or "no flag"] = said if method == "sendpage" or "NOTLAST" not in given else ""
+    return pd.DataFrame(rows).T
+
+
+def records_by_pattern(payload_bytes: int) -> pd.DataFrame:
+    """Return the sizes of the records that each layer makes of each pattern; in brackets what stays open."""
+    rows = {}
+    for layer in LAYERS:
+        for kernel in ("6.1", "6.12"):
+            row = rows[layer, kernel] = {}
+            for pattern in PATTERNS:
+                made = records(layer, kernel, sender(pattern).sends(kernel, payload_bytes))
+                sizes = [f"{record.size_bytes}" for record in made.closed]
+                row[pattern] = " + ".join(sizes + [f"({made.open_bytes})"] * (made.open_bytes > 0))
+    return pd.DataFrame(rows).T
+
+
+_row = functools.cache(lambda key: load_callers()[key])

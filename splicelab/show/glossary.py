@@ -1,0 +1,110 @@
+"""The workbook's words drawn small, each by a model kernel that has just done the thing: no number is typed in."""
+
+from typing import NamedTuple
+
+from splicelab.callers import load_callers
+from splicelab.evidence.patterns import observe, pattern
+from splicelab.evidence.trace import trace_message
+from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
+from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
+from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
+from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
+from splicelab.show.style import COUNTED, OWNERS, Picture, new_figure, owner_handles
+
+STRIP_IN = 0.82
+
+
+class Strip(NamedTuple):
+    """One term: boxes side by side, (width, owner of the memory, words) each, and what they show in a sentence."""
+
+    term: str
+    boxes: list[tuple[float, str, str]]
+    sentence: str
+
+
+def memory(w) -> list[Strip]:
+    """Allocate pages, slab objects and page fragments."""
+    page, head = alloc_pages(w, 0, PAGE_CACHE), alloc_pages(w, 3, FRAGMENT)
+    folio = range(head, head + (1 << w.page[head].order))
+    before = w.page[page].refcount
+    get_page(w, page)
+    get_page(w, folio[-1])
+    objects = [kmalloc(w, 48) for _ in range(3)]
+    names = dict(zip(objects, ("A", "B, freed", "C"), strict=True))
+    kfree(w, objects[1])
+    names[kmalloc(w, 40)] = "was B, now D"
+    object_bytes = CLASSES[kmalloc_class(48)]
+    starts = [page_frag_alloc(w, size_bytes) for size_bytes in (72, 48)]
+    cache = w.frag_cache[FROM_THE_END]
+    offsets = [start - cache.page * PAGE_SIZE for start in starts]
+    in_use = w.page[cache.page].refcount - cache.bias
+    count = f"a reference taken on page {folio[-1]} is counted on the head, page {head}: {w.page[head].refcount}"
+    fate = f"each header of 48 bytes gets {object_bytes}; whoever still reads B, at address {objects[1]}, now reads D"
+    paid = f"a folio of {cache.size_bytes} bytes, {BIAS + 1} references paid in advance, {in_use} in use"
+    cut = [(2, "page_frag", f"48 bytes at {offsets[1]}"), (2, "page_frag", f"72 bytes at {offsets[0]}")]
+    return [
+        Strip("page", [(1, "page_cache", f"page {page}: {PAGE_SIZE} bytes")],
+              f"references: {before}; with one taken by a queue: {w.page[page].refcount}"),
+        Strip("folio", [(1, "page_frag", f"{number}" + ": head" * (number == head)) for number in folio], count),
+        Strip("slab object", [(1, "slab", f"object {names[address]}") for address in sorted(names)], fate),
+        Strip("page fragment", [(3, "free", f"free: bytes 0 to {offsets[1] - 1}"), *cut], paid),
+    ]  # fmt: skip
+
+
+def message(w) -> list[Strip]:
+    """Send header, page and trailer of siw: as the patch would take them, then from fragments on 6.12."""
+    siw, ways = load_callers()["siw"], (("copy_in_stack", "6.12+v3"), ("fix_callers", "6.12"))
+    given, fixed = (trace_message(siw, *way, payload_bytes=PAGE_SIZE, world=w) for way in ways)
+    array = [(piece.owner.replace("page", "page_cache"), *divmod(piece.address, PAGE_SIZE), piece.size_bytes)
+             for piece in given.pieces]  # fmt: skip
+    skb, pinned_bytes = fixed.skbs[0], fixed.tally.pinned_peak_bytes
+    frags = [(frag.kind, *divmod(frag.address, PAGE_SIZE), frag.size_bytes) for frag in skb.frags]
+    at = "page {}, offset {}, {} bytes"
+    slots = [(1, kind, f"{size_bytes}") for kind, *_, size_bytes in frags]
+    slots += [(1, "free", "")] * (MAX_SKB_FRAGS - len(slots))
+    charged = [(2, "skb", f"skb itself: {skb.truesize - skb.size_bytes}")]
+    charged += [(max(size_bytes**0.2, 2), kind, f"data: {size_bytes}") for kind, *_, size_bytes in frags]
+    return [
+        Strip("bio_vec", [(1, owner, at.format(*place)) for owner, *place in array],
+              f"an array of {len(array)}: header and trailer in slab memory, payload in a page of its own"),
+        Strip("frag", [(1, kind, at.format(*place)) for kind, *place in frags],
+              "the same three numbers; but a frag holds a reference, so header and trailer now are page fragments"),
+        Strip("skb", slots, f"{skb.size_bytes} bytes in {len(frags)} of {MAX_SKB_FRAGS} slots; then a new skb begins"),
+        Strip("truesize", charged,
+              f"charged: {skb.truesize} bytes; kept from being freed: {pinned_bytes} bytes of pages"),
+    ]  # fmt: skip
+
+
+def movement(w) -> list[Strip]:
+    """Send one message spliced and copied, and in three calls with and without MSG_MORE."""
+    spliced, copied = (observe(pattern(how), world=w) for how in ("one splice", "one sendmsg"))
+    more, apart = (observe(pattern("three sendmsg", how), 0, True, w) for how in ("MSG_MORE", "nothing"))
+    frags = [(max(frag.size_bytes**0.3, 6), frag.kind, f"{frag.size_bytes} bytes") for frag in spliced.skbs[0].frags]
+    pushes = [(1, "skb", "send what is full" if flags & MSG_MORE else "send all") for flags, *_ in more.pushes]
+    counts = [seen.counters["copied_bytes"] for seen in (spliced, copied)]
+    return [
+        Strip("splice", frags, f"bytes copied: {counts[0]}; by a sendmsg of the same message: {counts[1]}"),
+        Strip("push", pushes, f"{len(pushes)} calls, all but the last with MSG_MORE; "
+              f"skbs that leave: {len(more.skbs)}; without it: {len(apart.skbs)}"),
+    ]  # fmt: skip
+
+
+def draw(group) -> Picture:
+    """Draw the terms of `memory`, `message` or `movement` below each other, from a fresh model kernel."""
+    strips = group(new_world())
+    figure, axes = new_figure(9, STRIP_IN * len(strips) + 0.45)
+    axes.set(xlim=(0, 1.002), ylim=(len(strips), 0), xticks=[], yticks=[row + 0.36 for row in range(len(strips))])
+    axes.set_yticklabels([strip.term for strip in strips], fontweight="bold", fontsize=10.5)
+    axes.tick_params(left=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    for row, strip in enumerate(strips):
+        total, left = sum(width for width, *_ in strip.boxes), 0.0
+        for width, owner, words in strip.boxes:
+            paint, share = OWNERS[owner], width / total
+            axes.barh(row + 0.36, share, 0.5, left, color=paint.colour, edgecolor="#333333", linewidth=0.8)
+            axes.text(left + share / 2, row + 0.36, words, ha="center", va="center", fontsize=9, color=paint.ink)
+            left += share
+        axes.text(0, row + 0.78, f"{strip.sentence} ({COUNTED})", va="center", fontsize=9.5)
+    owners = dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes)
+    figure.legend(handles=owner_handles(owners), loc="outside lower center", ncols=len(owners))
+    return Picture(figure, "\n".join(f"{strip.term}: {strip.sentence}" for strip in strips))

@@ -1,0 +1,169 @@
+"""One message on a line: its calls, which of them pushed, the skbs that left, and the records of a layer above.
+
+Every piece of memory has the same width, whatever its bytes; below it stands what became of them.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from splicelab.errors import InputError
+from splicelab.evidence.protocols import Records
+from splicelab.evidence.trace import Trace
+from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
+from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure, owner_handles
+
+PARTS = 24
+LETTERS = {"M": MSG_MORE, "N": MSG_SENDPAGE_NOTLAST, "E": MSG_EOR}
+KEY = "above a call its flags: M = MSG_MORE, N = MSG_SENDPAGE_NOTLAST, E = MSG_EOR"
+LANES = ("calls", "pushes", "skbs", "records above")
+FILLS = {"page": "page_cache", "large_kmalloc": "slab"}  # owners with another name in the style
+LEAVES, HELD, ALONE = range(3)
+MARKS = (("^", "black", "push, data leaves"), ("^", "white", "push, held back"), ("D", "black", "leaves, no push"))
+
+
+class Row(NamedTuple):
+    """What one panel shows: words for its title, a message as it was sent, records of a layer above or None."""
+
+    title: str
+    trace: Trace
+    records: Records | None = None
+
+
+def happenings(trace: Trace) -> tuple[list, list, list]:
+    """Return calls (flags, first byte, end), marks (byte, which of MARKS) and skbs (first byte, end) of a message."""
+    calls, marks, skbs = [], [], []
+    start = next(event.second for event in trace.events if event.name == "call")
+    is_pushed = False
+    for name, first, second, third in trace.events[: trace.looked_at]:
+        if name == "call":
+            calls.append((first, second - start, second - start + third))
+        elif name == "push":
+            marks.append((second - start, HELD))
+        elif name == "transmit" and second >= start:
+            skbs.append((second - start, second - start + third))
+            marks[len(marks) - is_pushed :] = [(marks[-1][0], LEAVES) if is_pushed else (skbs[-1][1], ALONE)]
+        is_pushed = name == "push" or (is_pushed and name == "transmit")
+    return calls, marks, skbs
+
+
+def summary(row: Row) -> str:
+    """Return what a message became, in words."""
+    calls, marks, skbs = happenings(row.trace)
+    counts = [(len(calls), "call", "calls"), (sum(kind != ALONE for _, kind in marks), "push", "pushes")]
+    counts += [(len(skbs), "skb", "skbs")]
+    closed, open_bytes, refused = row.records or (None, 0, "")
+    counts += [(len(closed), "record above", "records above")] if row.records else []
+    counts += [(open_bytes, "byte waits above", "bytes wait above")] if open_bytes else []
+    words = [f"{count} {one if count == 1 else more}" for count, one, more in counts] + [refused] * bool(refused)
+    return f"{row.title}: {', '.join(words)}"
+
+
+class _Panel:
+    """The artists of one message: as many as are ever needed, those not in use hidden."""
+
+    def __init__(self, axes, lanes: int):
+        axes.set(
+            xlim=(0, 1.03), ylim=(0.4 - lanes, 0.85), xticks=[], yticks=-np.arange(lanes), yticklabels=LANES[:lanes]
+        )
+        axes.tick_params(left=False)
+        axes.spines[:].set_visible(False)
+        self.title = axes.set_title("6.12: 24 calls, 24 pushes, 24 skbs, 24 records above, 10000 bytes wait above")
+        self.boxes = [axes.add_patch(Rectangle((0, 0), 0, 0, ec="#333333", lw=0.8)) for _ in range(3 * PARTS)]
+        self.words = [axes.text(0, 0, "", ha="center", va="center", fontsize=9) for _ in range(4 * PARTS)]
+        self.marks = [axes.plot([], [], ls="", ms=8, mec="black", clip_on=False)[0] for _ in range(2 * PARTS)]
+        self.moving = [self.title, *self.boxes, *self.words, *self.marks]
+
+    def show(self, row: Row) -> None:
+        """Lay out one message; InputError where it has more parts than the picture holds."""
+        calls, marks, skbs = happenings(row.trace)
+        pieces = np.cumsum([0, *(piece.size_bytes for piece in row.trace.pieces)])
+        self.bounds = sorted({*map(int, pieces), *(first for _, first, _ in calls)})
+        if max(len(self.bounds) - 1, len(skbs)) > PARTS:
+            raise InputError(f"picture: more than {PARTS} pieces or skbs in one message")
+        for artist in self.moving:
+            artist.set_visible(artist is self.title)
+        self.free = iter(self.boxes), iter(self.words)
+        for flags, first, end in calls:
+            letters = " ".join(letter for letter, flag in LETTERS.items() if flags & flag)
+            self._word((self._x(first) + self._x(end)) / 2, 0.55, letters)
+            for left, right in pairwise(byte for byte in self.bounds if first <= byte <= end):
+                owner = row.trace.pieces[np.searchsorted(pieces, left, "right") - 1].owner
+                look = OWNERS[FILLS.get(owner, owner)]
+                self._box(0, left, right, look.colour, look.ink, gaps=(left == first, right == end))
+        for mark, (byte, kind) in zip(self.marks, marks, strict=False):
+            x = self._x(byte) + 0.02 * (kind == ALONE)
+            mark.set(data=([x], [-1]), marker=MARKS[kind][0], mfc=MARKS[kind][1], visible=True)
+        for first, end in skbs:
+            self._box(2, first, end, OWNERS["skb"].colour)
+        ends = np.cumsum([0, *(record.size_bytes for record in row.records.closed)] if row.records else [0])
+        for first, end in pairwise(ends):
+            self._box(3, first, end, "white")
+        if row.records and row.records.open_bytes:
+            self._box(3, ends[-1], ends[-1] + row.records.open_bytes, "white", line=":")
+        self.title.set_text(summary(row))
+
+    def _x(self, byte):
+        return np.interp(byte, self.bounds, np.linspace(0, 1, len(self.bounds)))
+
+    def _box(self, lane, first, end, colour, ink="black", line="-", gaps=(True, True)):
+        left, right = self._x(first) + 0.002 * gaps[0], self._x(end) - 0.002 * gaps[1]
+        bounds = (left, -lane - 0.3, right - left, 0.6)
+        next(self.free[0]).set(bounds=bounds, facecolor=colour, linestyle=line, visible=True)
+        if right - left > 0.009 * len(f"{end - first}"):  # about the width of a digit of 9 points
+            self._word((left + right) / 2, -lane, f"{end - first}", ink)
+
+    def _word(self, x, y, text, ink="black"):
+        next(self.free[1]).set(x=x, y=y, text=text, color=ink, visible=True)
+
+
+class TimeLine:
+    """A `Drawing` of some messages, one below the other; ``update(values, rows)`` shows a list of Row."""
+
+    def __init__(self, panels: int = 1, has_records: bool = True, owners: Sequence = ("page_cache", "page_frag")):
+        lanes = 3 + has_records
+        self.figure, axes = new_figure(9.5, 0.75 + (0.45 + 0.42 * lanes) * panels, panels, 1, squeeze=False)
+        self.panels = [_Panel(one, lanes) for one in axes.flat]
+        self.moving = [artist for panel in self.panels for artist in panel.moving]
+        axes[-1, 0].set_xlabel(f"{axis_label('bytes of one message, from its first to its last', COUNTED)}\n{KEY}")
+        marks = [Line2D([], [], ls="", ms=8, marker=m, mfc=c, mec="black", label=text) for m, c, text in MARKS]
+        self.figure.legend(handles=[*owner_handles(owners), *marks], loc="outside lower center", ncols=6)
+
+    def update(self, values: dict, result: Sequence[Row]) -> None:
+        """Show these messages; InputError for one that does not fit."""
+        for panel, row in zip(self.panels, result, strict=True):
+            panel.show(row)
+
+
+def timeline(rows: Sequence[Row]) -> Figure:
+    """Return a figure of some messages, one below the other."""
+    owners = sorted({FILLS.get(piece.owner, piece.owner) for row in rows for piece in row.trace.pieces})
+    drawing = TimeLine(len(rows), any(row.records for row in rows), owners)
+    drawing.update({}, rows)
+    return drawing.figure
+
+
+def sweep(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Figure:
+    """Return pushes and skbs over the size of a message; both hold (payload pages, pushes, skbs) a way's name.
+
+    Counted ways are lines, in the order given; recorded ones are rings, without skbs, since other windows cut those.
+    """
+    figure, panels = new_figure(9.5, 3.2, 1, 2)
+    for axes, number, what in zip(panels, (1, 2), ("calls of tcp_push a message", "skbs a message"), strict=True):
+        for (name, rows), style in zip(ways.items(), ("o-", "s-", "x--", "^-"), strict=False):
+            axes.plot([row[0] for row in rows], [row[number] for row in rows], style, ms=5, label=name)
+        axes.set(xlim=(0, 17), ylim=(0, 19), xticks=range(0, 17, 2), yticks=range(0, 19, 3), title=what)
+        axes.set_xlabel("pages of payload")
+        axes.grid(True)
+    for name, rows in recorded.items():
+        panels[0].plot(
+            [row[0] for row in rows], [row[1] for row in rows], "o", ms=12, mfc="none", color="black", label=name
+        )
+    panels[0].set_ylabel(axis_label("number", COUNTED))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure

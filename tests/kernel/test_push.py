@@ -1,0 +1,114 @@
+"""What leaves, and when: PSH, MSG_MORE, MSG_SENDPAGE_NOTLAST, the cork, Nagle and the window."""
+
+import pytest
+from kernel.worlds import PAGE, buffer, counted, fresh, lengths, send, sent, skbs
+
+from splicelab.kernel.tcp import sendpage, set_cork
+from splicelab.kernel.tcp_input import acknowledge
+from splicelab.kernel.world import MSG_MORE, MSG_SENDPAGE_NOTLAST, NAGLE_OFF
+
+OPEN = 1 << 20
+MSS = 1448
+
+
+def psh(w):
+    return [int(w.skb[index].psh) for index in skbs(w)]
+
+
+def test_more_holds_the_partial_segment_and_sends_full_ones():
+    w = fresh(window=OPEN)
+    address = buffer(w, 2 * PAGE)
+    send(w, (address, 3000), flags=MSG_MORE)
+    assert sent(w) == [(2896, 3856, 1)] and counted(w, "tcp_push", "pushes") == (1, 0)
+    send(w, (address, 100), flags=MSG_MORE)
+    assert len(sent(w)) == 1
+    send(w, (address, 1))
+    assert [row[0] for row in sent(w)] == [2896, 205] and counted(w, "tcp_push", "pushes") == (3, 1)
+
+
+def test_an_ack_lets_go_of_what_more_held():
+    w = fresh(window=OPEN)
+    address = buffer(w, PAGE)
+    send(w, (address, 1500), flags=MSG_MORE)
+    assert [row[0] for row in sent(w)] == [1448]
+    acknowledge(w, 1448)
+    assert [row[0] for row in sent(w)] == [1448, 52]
+
+
+def test_notlast_pushes_nothing_at_all():
+    w = fresh("6.1", OPEN)
+    page = buffer(w, 4 * PAGE) // PAGE
+    assert sendpage(w, page, 0, 3 * PAGE, MSG_SENDPAGE_NOTLAST | MSG_MORE) == 3 * PAGE
+    assert sent(w) == [] and counted(w, "tcp_push", "sendpages_notlast") == (0, 1)
+    sendpage(w, page, 0, 100, MSG_MORE)
+    assert [row[0] for row in sent(w)] == [8 * MSS], "with MORE the full segments leave"
+    sendpage(w, page, 0, 100, 0)
+    assert [row[0] for row in sent(w)] == [8 * MSS, 3 * PAGE + 200 - 8 * MSS]
+    assert counted(w, "tcp_push", "pushes", "sendpages") == (2, 1, 3)
+
+
+def test_even_notlast_lets_a_full_skb_leave():
+    w = fresh("6.1", OPEN, size_goal=2 * MSS)
+    page = buffer(w, 4 * PAGE) // PAGE
+    sendpage(w, page, 0, 5 * MSS, MSG_SENDPAGE_NOTLAST)
+    assert [row[0] for row in sent(w)] == [2 * MSS] * 2 and counted(w, "tcp_push") == (0,)
+
+
+def test_a_cork_holds_partial_segments_of_every_call():
+    w = fresh(window=OPEN)
+    address = buffer(w, PAGE)
+    set_cork(w, True)
+    send(w, (address, 1000))
+    assert sent(w) == [] and psh(w) == [1]
+    send(w, (address, 500))
+    assert [row[0] for row in sent(w)] == [1448] and counted(w, "pushes") == (0,), "PSH stays with the rest"
+    set_cork(w, False)
+    assert [row[0] for row in sent(w)] == [1448, 52] and counted(w, "pushes", "tcp_push") == (1, 2)
+
+
+@pytest.mark.parametrize("nodelay, lengths_sent", [(False, [100]), (True, [100, 100])])
+def test_nagle_holds_a_small_segment_while_another_is_in_flight(nodelay, lengths_sent):
+    w = fresh(window=OPEN)
+    w.sock[0].nonagle = NAGLE_OFF if nodelay else 0
+    address = buffer(w, PAGE)
+    send(w, (address, 100))
+    send(w, (address, 100))
+    assert [row[0] for row in sent(w)] == lengths_sent
+    acknowledge(w, 100)
+    assert [row[0] for row in sent(w)] == [100, 100]
+
+
+def test_nagle_does_not_hold_behind_full_segments():
+    w = fresh(window=OPEN)
+    address = buffer(w, PAGE)
+    send(w, (address, MSS))
+    send(w, (address, 10))
+    assert [row[0] for row in sent(w)] == [MSS, 10]
+
+
+def test_the_window_cuts_an_skb_in_whole_segments():
+    w = fresh(window=4)
+    address = buffer(w, 16 * PAGE)
+    send(w, (address, 20 * MSS + 7))
+    assert [row[0] for row in sent(w)] == [2 * MSS, 2 * MSS], "half of the window at a time"
+    acknowledge(w, 4 * MSS)
+    assert sum(row[0] for row in sent(w)) > 8 * MSS and sum(lengths(w)) == 16 * MSS + 7
+
+
+def test_half_of_the_largest_window_forces_a_push():
+    w = fresh(size_goal=2 * MSS)
+    w.sock[0].half_window = 3 * MSS
+    address = buffer(w, 4 * PAGE)
+    send(w, (address, 2 * MSS), flags=MSG_MORE)
+    assert psh(w) == [0]
+    send(w, (address, 5 * MSS), flags=MSG_MORE)
+    assert psh(w) == [0, 1, 0, 0] and w.sock[0].pushed_seq == 4 * MSS
+
+
+def test_the_first_bytes_of_a_call_take_psh_back():
+    w = fresh()
+    address = buffer(w, PAGE)
+    send(w, (address, 10))
+    assert psh(w) == [1]
+    send(w, (address, 10), flags=MSG_MORE)
+    assert psh(w) == [0] and lengths(w) == [20]
