@@ -27,9 +27,13 @@ known = cache(explore)
 
 
 class Impatient(TwoMessages):
-    """Orders that broke a rule are not followed any further."""
+    """Nothing is lost or cut on the way, and an order that broke a rule is not followed any further."""
 
     fatal = frozenset(TwoMessages.rules)
+
+    def __init__(self, program):
+        super().__init__(program)
+        self.losses = self.splits = 0
 
 
 @pytest.mark.parametrize("name", SAFE)
@@ -78,7 +82,7 @@ def test_the_counterexample_is_the_shortest_and_its_bytes_are_those_in_memory():
         (f"alloc_page; write; put_page; {BY_REFERENCE}", CORRUPT),
         ("kmalloc; send copy:header attach:payload copy:trailer; kfree", CORRUPT),
         ("kmalloc; write; send copy:header MORE; kfree", LOST),
-        ("kmalloc; write; send callback:header; send attach:payload; send callback:trailer", TWICE),
+        ("kmalloc; write; send callback:header; send attach:payload callback:trailer", TWICE),
         ("kmalloc; write; frag_alloc; memcpy; kfree; put_page last; " + BY_REFERENCE + "; put_page", TWICE),
     ],
 )
@@ -101,7 +105,9 @@ def test_a_step_may_be_a_reader_s_own_function():
     ("name", "program", "words"),
     [
         ("naive", "", "alternative: 'naive' is not one of plain_copy"),
-        ("mine", "kmalloc; melt", "program: 'melt' is not one of kmalloc"),
+        ("mine", "kmalloc; melt", "program: 'melt' is not a step: kmalloc"),
+        ("mine", "kmalloc; write; send header", "program: 'send header' is not a step"),
+        ("mine", "", "alternative: 'mine' is not one of"),
         ("mine", "kmalloc; kmalloc; kmalloc", "takes more than this machine's"),
     ],
 )

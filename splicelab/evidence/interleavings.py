@@ -4,6 +4,7 @@ The programs below run on the machine of `splicelab.evidence.small_world`. What 
 meant, byte by byte; nothing but these bytes says "corrupt".
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from tqdm import tqdm
@@ -30,6 +31,10 @@ PROGRAMS = {
     "rewritten_header": f"frag_alloc once; write; {BY_REFERENCE}; put_page last",
     "rewritten_after_reply": f"frag_alloc once; wait_reply; write; {BY_REFERENCE}; put_page last",
 }
+STEP = re.compile(
+    "kmalloc|alloc_page|frag_alloc( once)?|write|memcpy|kfree|put_page( last)?|wait_reply"
+    "|send( (copy|attach|callback|copy_on_ref):(header|payload|trailer))+( MORE)?"
+)
 PIECES = {"header": (0, 2), "payload": (2, 1), "trailer": (3, 1)}  # place in the message, bytes
 RULES = CORRUPT, TWICE, LEAKED, LOST, REUSED = (
     "other bytes arrived than were meant",
@@ -48,7 +53,8 @@ class TwoMessages(Machine):
 
     def __init__(self, program: Program):
         super().__init__()
-        self.program = tuple(program.split("; ") if isinstance(program, str) else program)
+        steps = program.split(";") if isinstance(program, str) else program
+        self.program = tuple(step if callable(step) else step.strip() for step in steps)
         self.steps = 0
 
     def events(self) -> Iterator[tuple]:
@@ -159,9 +165,8 @@ def explore(alternative: str, program: Program = "") -> Verdict:
     if not program and alternative not in PROGRAMS:
         raise InputError(f"alternative: {alternative!r} is not one of {', '.join(PROGRAMS)}")
     start = TwoMessages(program or PROGRAMS[alternative])
-    verbs = [step.split()[0] for step in start.program if not callable(step)]
-    if unknown := [verb for verb in verbs if verb not in VERBS]:
-        raise InputError(f"program: {unknown[0]!r} is not one of {', '.join(VERBS)}")
+    if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
+        raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
     try:
         return search(alternative, start)
     except IndexError:

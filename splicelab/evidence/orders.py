@@ -124,4 +124,4 @@ def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     for row in rows:
         row["violation"] = row["violation"] or "none in any order"
         row["counterexample"] = "; ".join(f"{step.actor}: {step.words}" for step in row["counterexample"])
-    return pd.DataFrame(rows).drop(columns="broken").set_index("name")
+    return pd.DataFrame(rows, dtype=object).drop(columns="broken").set_index("name")
