@@ -90,6 +90,30 @@ def test_a_broken_program_is_found(program, rule):
     assert rule in search("broken", Impatient(program)).broken
 
 
+@pytest.mark.parametrize("name", ["attach_callback", "copy_on_ref"])
+def test_a_receiver_who_keeps_slab_memory_without_a_copy_is_found(name):
+    class Kept(Impatient):
+        def referenced(self, frag, by_receiver):
+            if by_receiver:
+                frag = frag._replace(how="attach")
+            self.hold(frag)
+            return frag
+
+    way = search(name, Kept(PROGRAMS[name])).broken[CORRUPT]
+    assert way[0].words == "the route leads to a receiver on this machine"
+
+
+def test_a_split_whose_second_part_does_not_count_is_found():
+    class Forgotten(TwoMessages):
+        fatal = frozenset(TwoMessages.rules)
+
+        def referenced(self, frag, by_receiver):
+            return super().referenced(frag, by_receiver) if by_receiver else frag
+
+    assert search("split", Forgotten(PROGRAMS["attach_callback"])).violation in (CORRUPT, TWICE)
+    assert search("split", Forgotten(PROGRAMS["fix_callers"])).violation in (CORRUPT, TWICE)
+
+
 def test_a_step_may_be_a_reader_s_own_function():
     def scribble(machine, message):
         address = machine.slab[message]

@@ -72,7 +72,7 @@ class TwoMessages(Machine):
         if any(got and got != meant for got, meant in zip(self.received, MEANT, strict=True)):
             yield CORRUPT
         too_many = sum(self.refs) - 2 - (self.cache[0] > 0)  # at the end three kinds of pages may have a reference
-        if min(self.refs) < 0 or len(set(self.freelist)) < len(self.freelist) or at_end and too_many < 0:
+        if min(self.refs + self.users) < 0 or len(set(self.freelist)) < len(self.freelist) or at_end and too_many < 0:
             yield TWICE
         for frag in (frag for skb in self.queue for frag in skb.frags):
             if set(self.owner[frag.address : frag.address + frag.size]) - {FREE, frag.owner}:
