@@ -201,4 +201,7 @@ def run(json: bool = False, samples: int = SAMPLES) -> dict:
 if __name__ == "__main__":
     import sys
 
-    run(json="--json" in sys.argv[1:])
+    try:
+        run(json="--json" in sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))

@@ -64,15 +64,22 @@ class Timing:
 
         rows = []
         for name, samples in self.samples_ns.items():
-            quartiles = np.percentile(samples, [25, 75])
             verdict = "baseline" if name == self.baseline else self.verdict(name)
-            rows.append([name, *median_interval(samples), *quartiles, len(samples), *self.ratio(name), verdict])
+            rows.append(
+                [
+                    name,
+                    *median_interval(samples),
+                    *np.percentile(samples, [25, 75]),
+                    len(samples),
+                    *self.ratio(name),
+                    verdict,
+                ]
+            )
         return pd.DataFrame(rows, columns=COLUMNS).set_index("kernel")
 
     def __repr__(self) -> str:
         """Return a line without measured numbers, the same on every machine."""
-        count = len(self.samples_ns[self.baseline])
-        return f"timed: {count} samples{', interrupted' if self.is_partial else ''}, see table"
+        return f"timed: {len(self.samples_ns[self.baseline])} samples{', interrupted' * self.is_partial}, see table"
 
     def _repr_html_(self) -> str:
         note = f"95 % intervals; same within {self.tolerance_used:.0%}; {describe(self.environment)}"
@@ -140,8 +147,7 @@ def compare(
 
 
 def _call_ns(kernel, iterations):
-    start_ns = time.perf_counter_ns()
-    checksum = kernel(iterations)
+    start_ns, checksum = time.perf_counter_ns(), kernel(iterations)
     return time.perf_counter_ns() - start_ns, checksum
 
 

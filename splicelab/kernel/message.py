@@ -174,7 +174,7 @@ def end_message(w, sent):
     """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
     plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
     tally.refused += sent < 0
-    tally.short_sends += 0 <= sent < plan.bytes
+    tally.short_sends += sent >= 0 and sk.write_seq - plan.first_byte < plan.bytes  # whatever was returned
     w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
     if plan.messages > plan.ack_delay:
         seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]

@@ -1,0 +1,82 @@
+"""What becomes of a caller's message by the rules alone: a reading of the callers' rows that runs no kernel.
+
+Each piece is copied, refused, or attached by reference; what is attached is stable, or will be written again.
+"""
+
+from typing import NamedTuple
+
+OLD = "6.1"
+IN_PAGES = ("page", "page_frag")
+
+
+class Fate(NamedTuple):
+    """How a message ends: `refused`, `short` or `delivered`; and whether the queue shows memory that changes."""
+
+    end: str
+    is_stable: bool
+
+
+def is_slab(owner, size_bytes):
+    return owner in ("slab", "large_kmalloc") and size_bytes <= 8192
+
+
+def attach(owner, size_bytes, profile):
+    """Return what sendmsg with MSG_SPLICE_PAGES does with a piece."""
+    if is_slab(owner, size_bytes):
+        return "copied" if profile == "6.12+v3" else "refused"
+    is_frozen = owner in ("slab", "large_kmalloc") and profile == "6.17"
+    return "refused" if is_frozen else "attached"
+
+
+def pieces(send, caller, owners):
+    """Yield the pieces of one call as (role, bytes, owner): a sendpage has one, a payload may be cut in units."""
+    segments = send.segments
+    if send.method == "sendpage":
+        role, _, owner = segments[0]
+        segments = [(role, sum(segment.size_bytes for segment in segments), owner)]
+    for role, size_bytes, owner in segments:
+        unit_bytes = caller.payload_unit_bytes or size_bytes
+        while size_bytes:
+            part = min(size_bytes, unit_bytes) if role == "payload" else size_bytes
+            yield role, part, owners.get(role, owner)
+            size_bytes -= part
+
+
+def will_change(caller, role, owner, size_bytes):
+    """Return whether a piece's memory shows something else while it may still be queued."""
+    if role == "payload":
+        return False
+    if owner in ("stack", "static") or is_slab(owner, size_bytes):
+        return True  # the same place, or a freed object: the next message is built in it
+    return role != "head" and caller.header_fate == "rewritten"
+
+
+def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather):
+    """Return the Fate of one message."""
+    calls = []
+    for send in caller.sends(profile, payload_bytes, trailer_bytes):
+        calls.append((send.method, list(pieces(send, caller, owners))))
+    if alternative in ("plain_copy", "copy_in_stack", "fix_callers"):
+        method = "copy" if alternative == "plain_copy" or profile == OLD else "splice"
+        calls = [(method, [piece for _, parts in calls for piece in parts])]
+    took, is_stable = False, True
+    for method, parts in calls:
+        went, call_took = True, False
+        for role, size_bytes, owner in parts:
+            changes = will_change(caller, role, owner, size_bytes)
+            if alternative == "fix_callers" and role != "payload" and owner not in IN_PAGES:
+                owner, changes = ("slab" if allocator == "kmalloc" else "page_frag"), False
+            how = "attached" if method == "sendpage" else "copied"
+            if method == "splice" and flag:
+                how = attach(owner, size_bytes, profile)
+            if not scatter_gather:
+                how = "copied"
+            went = went and how != "refused"
+            call_took = call_took or how != "refused"
+            is_stable = is_stable and not (how == "attached" and changes)
+            if how == "refused" and not call_took:
+                break
+        took = took or call_took
+        if not went:
+            return Fate("short" if took else "refused", is_stable and len(parts) == 1)
+    return Fate("delivered", is_stable)
