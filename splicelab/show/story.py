@@ -122,12 +122,13 @@ def acting(trace: Trace) -> str:
 def places(trace: Trace) -> dict[str, str]:
     """Return in words what happens at each place of the call path; no words where there is nothing."""
     tally, acts = trace.tally, acting(trace)
+    copied = counted(tally.copied_bytes, "byte") if tally.copied_bytes else "nothing"
     cut = counted(sum(event.name == "frag_alloc" for event in trace.events[: trace.looked_at]), "fragment")
     builds = cut[0] != "0"
     return {
         "caller": f"builds {cut}" if acts == "caller" and builds else counted(tally.sends, "call"),
         "helper": f"fills {cut}" if acts == "helper" else "",
-        "sendmsg": "refuses slab" if tally.eio else f"copies {counted(tally.copied_bytes, 'byte')}",
+        "sendmsg": "refuses slab" if tally.eio else f"copies {copied}",
         "skb": f"{len(trace.skbs)} skb, {counted(tally.frag_slots, 'frag')}",
         "wire": "lost, sent again" if tally.retransmits else counted(tally.segments, "segment"),
         "ACK": f"drops {counted(tally.frag_slots, 'ref')}",
