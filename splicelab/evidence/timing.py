@@ -65,16 +65,8 @@ class Timing:
         rows = []
         for name, samples in self.samples_ns.items():
             verdict = "baseline" if name == self.baseline else self.verdict(name)
-            rows.append(
-                [
-                    name,
-                    *median_interval(samples),
-                    *np.percentile(samples, [25, 75]),
-                    len(samples),
-                    *self.ratio(name),
-                    verdict,
-                ]
-            )
+            spread = np.percentile(samples, [25, 75])
+            rows.append([name, *median_interval(samples), *spread, len(samples), *self.ratio(name), verdict])
         return pd.DataFrame(rows, columns=COLUMNS).set_index("kernel")
 
     def __repr__(self) -> str:
@@ -90,9 +82,8 @@ def median_interval(samples) -> tuple[float, float, float]:
     """Return the median and its 95 % interval; the interval is infinite below six samples."""
     from scipy.stats import quantile_test
 
-    median = float(np.median(samples))
-    interval = quantile_test(samples, q=median, p=0.5).confidence_interval(0.95)
-    return median, float(np.nan_to_num(interval.low, nan=-np.inf)), float(np.nan_to_num(interval.high, nan=np.inf))
+    low, high = quantile_test(samples, p=0.5).confidence_interval(0.95)
+    return float(np.median(samples)), float(np.nan_to_num(low, nan=-np.inf)), float(np.nan_to_num(high, nan=np.inf))
 
 
 def calibrate(kernel: Callable[[int], int], sample_ms: float) -> int:
