@@ -4,10 +4,11 @@ import csv
 
 import pytest
 
-from splicelab.callers import Caller, load_callers, read_rows
+from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.traces import caller_operations
 from splicelab.paths import DATA
+from splicelab.tables import read_rows
 
 CALLERS = load_callers()
 FIRST = ["siw", "iscsi_tcp", "sunrpc_server", "nvme_tcp", "ceph_v1"]

@@ -9,11 +9,12 @@ from splicelab.kernel.tcp import sendmsg
 @jit
 def fix_callers(w):
     """Build every piece in memory that a reference keeps alive, send once, drop the own references."""
+    allocator = w.plan[0].allocator
     iov_begin(w)
     for place in range(w.plan[0].pieces):
-        build_in_frag(w, place)
+        build_in_frag(w, place, allocator)
         add_piece(w, place)
     sent = sendmsg(w, splice_flag(w))
     for place in range(w.plan[0].pieces):
-        release_frag(w, place)
+        release_frag(w, place, allocator)
     return sent

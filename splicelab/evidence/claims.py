@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
-from splicelab.callers import read_rows
 from splicelab.paths import data_path
+from splicelab.tables import read_rows
 
 
 def _like(pattern: str):

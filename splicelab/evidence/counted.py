@@ -97,6 +97,8 @@ def run(
     flag: bool = True,
     scatter_gather: bool = True,
     nodelay: bool = True,
+    loopback: bool = False,
+    segments_in_software: bool = False,
     ack_delay: int = 0,
     lose_every: int = 0,
     moves_bytes: bool = True,
@@ -137,6 +139,7 @@ def run(
     sk.mss, sk.size_goal = MSS_BYTES[mtu]
     sk.half_window = sk.size_goal
     sk.scatter_gather = scatter_gather
+    sk.receiver_shares_pages, sk.segments_in_software = loopback, segments_in_software
     sk.nonagle = kernel.NAGLE_OFF if nodelay else 0
     sk.cwnd = 1 << 20
     sk.frag_cache = SK_FRAG if caller.copies_into == "sk_frag" else TASK_FRAG

@@ -13,10 +13,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
-from splicelab.callers import read_rows
 from splicelab.errors import InputError
 from splicelab.evidence.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.paths import data_path
+from splicelab.tables import read_rows
 
 # The counters that a recording may hold, in the order of the tables; skbs are [length, truesize, nr_frags] each.
 COUNTERS = (

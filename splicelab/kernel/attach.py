@@ -6,22 +6,29 @@ net/ipv4/tcp.c: tcp_sendmsg_locked. The slab branch is that of the unmerged v3 p
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import V3_CPU0, alloc_skb_frag, skb_page_frag_refill
+from splicelab.kernel.frag import skb_page_frag_refill
 from splicelab.kernel.iov import iov_advance, iov_take
 from splicelab.kernel.memory import SLAB, put_page, sendpage_ok
-from splicelab.kernel.skb import append_frag, can_coalesce, grow, queue_tail
-from splicelab.kernel.world import COPY, EIO, EMSGSIZE, ENOMEM, MAX_SKB_FRAGS, NONE, PAGE_SIZE, PAGES, SPLICE, log
+from splicelab.kernel.skb import grow, queue_tail
+from splicelab.kernel.skb_frag import append_frag, can_coalesce, copy_to_frag
+from splicelab.kernel.slab import object_at
+from splicelab.kernel.world import (
+    BY_PROFILE,
+    COPY,
+    EIO,
+    EMSGSIZE,
+    ENOMEM,
+    MAX_SKB_FRAGS,
+    NONE,
+    PAGE_SIZE,
+    PAGES,
+    SPLICE,
+    log,
+)
 
 SMALLEST_ROOM = 32
 SPLICE_BATCH_PAGES = 8
 UARG_MAX_BYTES = 1 << 19
-
-
-@jit
-def copy_in(w, destination, source, size_bytes):
-    """Copy bytes within memory, where this run moves bytes at all."""
-    if w.moves_bytes != 0:
-        copy_bytes(w.arena, destination, w.arena, source, size_bytes)
 
 
 @jit
@@ -39,7 +46,8 @@ def append_copy(w, index, size_bytes):
     done = 0
     while done < count:
         source, part = iov_take(w, count - done, PAGES)
-        copy_in(w, target + done, source, part)
+        if w.moves_bytes != 0:
+            copy_bytes(w.arena, target + done, w.arena, source, part)
         done += part
     tally.copies += 1
     tally.copied_bytes += count
@@ -78,23 +86,24 @@ def append_splice(w, index, size_bytes):
 
 @jit
 def attach_page(w, index, address, size_bytes, seq):
-    """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied."""
-    page, tally = address // PAGE_SIZE, w.tally[0]
-    if w.page[w.page[page].head].kind == SLAB and w.profile[0].copies_slab != 0:
+    """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied.
+
+    Under a what-if rule of the socket it is attached as it is, and its owner waits for a callback.
+    """
+    page, tally, rule = address // PAGE_SIZE, w.tally[0], w.sock[0].slab_rule
+    if w.page[w.page[page].head].kind == SLAB and (rule != BY_PROFILE or w.profile[0].copies_slab != 0):
         if w.skb[index].nr_frags >= MAX_SKB_FRAGS:
             return -EMSGSIZE
-        fragment = alloc_skb_frag(w, V3_CPU0, size_bytes)
+        tally.frag_appends += 1
+        if rule != BY_PROFILE:
+            append_frag(w, index, page, address % PAGE_SIZE, size_bytes, object_at(w, address)[0])
+            log(w, SPLICE, seq, address, size_bytes)
+            return 0
+        fragment = copy_to_frag(w, address, size_bytes, seq)
         if fragment == NONE:
             return -ENOMEM
-        copy_in(w, fragment, address, size_bytes)
-        log(w, COPY, seq, fragment, size_bytes)
-        tally.copies += 1
-        tally.copied_bytes += size_bytes
-        tally.frag_allocs += 1
-        tally.frag_appends += 1
         append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes)
         put_page(w, fragment // PAGE_SIZE)
-        tally.frag_frees += 1
         return 0
     if not sendpage_ok(w, page):
         return -EIO

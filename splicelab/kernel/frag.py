@@ -5,7 +5,7 @@ Linux 6.12 net/core/sock.c: skb_page_frag_refill; the v3 patch's alloc_skb_frag 
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import FRAGMENT, alloc_pages, free_pages, get_page, put_page
+from splicelab.kernel.memory import FRAGMENT, alloc_pages, free_pages, get_page, put_page, unsigned
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.world import FRAG_ALLOC, FRAG_FREE, NONE, PAGE_SIZE, log
 
@@ -31,7 +31,7 @@ def new_cache_page(w, cache):
     return True
 
 
-@jit
+@jit(forceinline=True)
 def skb_page_frag_refill(w, row, size_bytes):
     """Make room in a page fragment whose user advances the offset himself; a page that nobody else holds restarts.
 
@@ -40,7 +40,7 @@ def skb_page_frag_refill(w, row, size_bytes):
     cache, tally = w.frag_cache[row], w.tally[0]
     tally.refills += 1
     if cache.page != NONE:
-        if w.page[cache.page].refcount == 1:
+        if w.page[unsigned(cache.page)].refcount == 1:
             cache.offset = 0
             return True
         if cache.offset + size_bytes <= cache.size_bytes:
@@ -51,7 +51,7 @@ def skb_page_frag_refill(w, row, size_bytes):
     return new_cache_page(w, cache)
 
 
-@jit
+@jit(forceinline=True)
 def sk_page_frag_alloc(w, row, size_bytes):
     """Cut a piece upward from a page fragment, unaligned, with a reference of its own."""
     if not skb_page_frag_refill(w, row, size_bytes):
@@ -87,7 +87,7 @@ def start_over(w, cache):
     return True
 
 
-@jit
+@jit(forceinline=True)
 def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     """Cut a piece downward (up to 6.12), or return NONE: pieces in sequence never coalesce."""
     cache = w.frag_cache[row]
@@ -100,7 +100,7 @@ def page_frag_alloc_down(w, row, size_bytes, align_bytes):
     return cache.page * PAGE_SIZE + cache.offset
 
 
-@jit
+@jit(forceinline=True)
 def page_frag_alloc_up(w, row, size_bytes):
     """Cut a piece upward (since 6.13): pieces in sequence are adjacent. More than a page fails if it does not fit."""
     cache = w.frag_cache[row]
@@ -117,7 +117,7 @@ def page_frag_alloc_up(w, row, size_bytes):
     return address
 
 
-@jit
+@jit(forceinline=True)
 def alloc_skb_frag(w, row, size_bytes):
     """Cut a piece downward in steps of 64 bytes from a CPU's folio, as the v3 patch does."""
     return page_frag_alloc_down(w, row, max(size_bytes, 1), V3_ALIGN)
@@ -131,7 +131,7 @@ def page_frag_alloc(w, size_bytes):
     return page_frag_alloc_down(w, FROM_THE_END, size_bytes, 1)
 
 
-@jit
+@jit(forceinline=True)
 def frag_alloc(w, allocator, size_bytes):
     """Return the address of ``size_bytes`` from one of the ALLOCATORS, or NONE."""
     if allocator == PAGE_FRAG_DOWN:
@@ -153,7 +153,7 @@ def frag_alloc(w, allocator, size_bytes):
     return address
 
 
-@jit
+@jit(forceinline=True)
 def frag_free(w, allocator, address):
     """Give a piece back: drop its page reference, or kfree it."""
     if allocator == KMALLOC:

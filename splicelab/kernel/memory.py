@@ -3,10 +3,13 @@
 Source: Linux 6.12 include/linux/mm.h: get_page, put_page; include/linux/net.h: sendpage_ok.
 """
 
+import numpy as np
+
 from splicelab._jit import jit
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
 
 KINDS = ("free", "page_cache", "user", "slab", "large_kmalloc", "page_frag", "stack", "static")
+unsigned = np.uint64  # numba tests a signed index for being negative, each time
 FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(len(KINDS))
 
 
@@ -17,11 +20,11 @@ def alloc_pages(w, order, kind):
     A freed block is handed out again before new memory is touched, the last one first. Blocks are never merged.
     """
     count = 1 << order
-    head = w.free_pages[order]
+    head = w.free_pages[unsigned(order)]
     if order > 0 and w.fail_high_order != 0:
         return NONE
     if head != NONE:
-        w.free_pages[order] = w.page[head].next
+        w.free_pages[unsigned(order)] = w.page[unsigned(head)].next
     else:
         head = (w.page_brk + count - 1) & -count
         if head + count > PAGES:
@@ -30,7 +33,7 @@ def alloc_pages(w, order, kind):
         w.page_brk = head + count
         for page in range(head, head + count):
             w.page[page].head = head
-    first, tally = w.page[head], w.tally[0]
+    first, tally = w.page[unsigned(head)], w.tally[0]
     first.order, first.kind, first.queued, first.pfmemalloc = order, kind, 0, w.from_reserves
     first.refcount = 0 if is_frozen(w, head) else 1
     tally.new_pages += count
@@ -38,18 +41,19 @@ def alloc_pages(w, order, kind):
     return head
 
 
-@jit
+@jit(forceinline=True)
 def free_pages(w, head):
     """Give a block back to the page allocator, whatever its count says."""
-    first = w.page[head]
+    first = w.page[unsigned(head)]
+    order = unsigned(first.order)
     first.kind = FREE
     first.refcount = 0
-    first.next = w.free_pages[first.order]
-    w.free_pages[first.order] = head
+    first.next = w.free_pages[order]
+    w.free_pages[order] = head
     w.tally[0].pages_in_use -= 1 << first.order
 
 
-@jit
+@jit(forceinline=True)
 def is_frozen(w, head):
     """Return whether nobody may count references on this block: slab since 6.14, large kmalloc since 6.17."""
     kind, profile = w.page[head].kind, w.profile[0]
@@ -57,19 +61,19 @@ def is_frozen(w, head):
     return is_frozen_slab or (kind == LARGE_KMALLOC and profile.large_kmalloc_frozen != 0)
 
 
-@jit
+@jit(forceinline=True)
 def get_page(w, page):
     """Take a reference on the page's head; on a frozen page nothing happens (the kernel warns)."""
-    head = w.page[page].head
+    head = unsigned(w.page[unsigned(page)].head)
     if not is_frozen(w, head):
         w.page[head].refcount += 1
         w.tally[0].get_page += 1
 
 
-@jit
+@jit(forceinline=True)
 def put_page(w, page):
     """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
-    head = w.page[page].head
+    head = unsigned(w.page[unsigned(page)].head)
     first, tally = w.page[head], w.tally[0]
     if is_frozen(w, head):
         return

@@ -12,7 +12,17 @@ from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STA
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
-from splicelab.kernel.world import ACK_DELAY_MAX, MSG_SPLICE_PAGES, PAGE_SIZE, REWRITE, WIRE_BYTES, log
+from splicelab.kernel.world import (
+    ACK_DELAY_MAX,
+    COPY,
+    MSG_SPLICE_PAGES,
+    NONE,
+    OBJECT_GRAIN,
+    PAGE_SIZE,
+    REWRITE,
+    WIRE_BYTES,
+    log,
+)
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
@@ -85,6 +95,27 @@ def release(w, place):
 
 
 @jit
+def build_fresh(w, place):
+    """Build a piece in slab memory of its own, which nobody writes again before its callback has freed it."""
+    piece = w.piece[place]
+    if piece.owner == OWN_SLAB and piece.role != PAYLOAD:
+        piece.address = kmalloc(w, piece.size_bytes)
+        write_piece(w, place, w.plan[0].messages)
+    else:
+        build(w, place)
+
+
+@jit
+def release_fresh(w, place):
+    """Leave a piece that the queue shows to its callback; free it here if nothing was attached."""
+    piece = w.piece[place]
+    if piece.owner != OWN_SLAB or piece.role == PAYLOAD:
+        release(w, place)
+    elif w.object_next[piece.address // OBJECT_GRAIN] == 0:
+        kfree(w, piece.address)
+
+
+@jit
 def is_paged(w, place):
     """Return whether a piece lies in pages already, so that nobody has to move it."""
     piece = w.piece[place]
@@ -92,22 +123,39 @@ def is_paged(w, place):
 
 
 @jit
-def build_in_frag(w, place):
+def build_in_frag(w, place, allocator):
     """Build a piece in a page fragment from the start; what lies in pages already stays where it is."""
     if is_paged(w, place):
         build(w, place)
     else:
-        w.piece[place].address = frag_alloc(w, w.plan[0].allocator, w.piece[place].size_bytes)
+        w.piece[place].address = frag_alloc(w, allocator, w.piece[place].size_bytes)
         write_piece(w, place, w.plan[0].messages)
 
 
 @jit
-def release_frag(w, place):
+def release_frag(w, place, allocator):
     """Drop the caller's own reference of a piece that was built by build_in_frag."""
     if is_paged(w, place):
         release(w, place)
     else:
-        frag_free(w, w.plan[0].allocator, w.piece[place].address)
+        frag_free(w, allocator, w.piece[place].address)
+
+
+@jit
+def add_replaced(w, place, allocator):
+    """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
+    piece = w.piece[place]
+    if w.page[w.page[piece.address // PAGE_SIZE].head].kind != SLAB:
+        add_piece(w, place)
+        return NONE
+    address = frag_alloc(w, allocator, piece.size_bytes)
+    if w.moves_bytes != 0:
+        copy_bytes(w.arena, address, w.arena, piece.address, piece.size_bytes)
+    w.tally[0].copies += 1
+    w.tally[0].copied_bytes += piece.size_bytes
+    log(w, COPY, w.sock[0].write_seq + w.iov_left, address, piece.size_bytes)
+    iov_add(w, address, piece.size_bytes)
+    return address
 
 
 @jit

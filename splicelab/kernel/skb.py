@@ -1,11 +1,10 @@
-"""Socket buffers without linear data: fragments, coalescing, splitting, and the one list that a TCP socket keeps.
+"""Socket buffers without linear data: splitting, growing, and the one list that a TCP socket keeps.
 
-Source: Linux 6.12 net/core/skbuff.c: skb_append_pagefrags, skb_split_no_header, skb_shift;
-include/linux/skbuff.h: skb_can_coalesce; net/ipv4/tcp.c: tcp_skb_entail, tcp_remove_empty_skb.
+Source: Linux 6.12 net/core/skbuff.c: skb_split_no_header, skb_shift; net/ipv4/tcp.c: tcp_skb_entail.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import queue_ref, queue_unref
+from splicelab.kernel.skb_frag import can_coalesce, move_frag, put_frag, share_frag
 from splicelab.kernel.world import FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, log
 
 
@@ -51,7 +50,7 @@ def free_skb(w, index):
     """
     skb, sk = w.skb[index], w.sock[0]
     for slot in range(skb.nr_frags):
-        queue_unref(w, w.frag[index, slot].page)
+        put_frag(w, w.frag[index, slot])
     log(w, FREE, index, skb.seq, skb.len)
     sk.wmem_queued -= skb.truesize
     if skb.prev != NONE:
@@ -89,33 +88,6 @@ def entail(w):
 
 
 @jit
-def can_coalesce(w, index, page, offset):
-    """Return whether bytes at (page, offset) continue the last fragment: same page, no gap, no zerocopy skb."""
-    skb = w.skb[index]
-    if skb.nr_frags == 0 or skb.uarg != 0:
-        return False
-    last = w.frag[index, skb.nr_frags - 1]
-    return last.page == page and last.offset + last.size_bytes == offset
-
-
-@jit
-def append_frag(w, index, page, offset, size_bytes):
-    """Attach bytes to an skb: a longer last fragment, or a new one. Return False when all 17 slots are taken."""
-    skb = w.skb[index]
-    if can_coalesce(w, index, page, offset):
-        w.frag[index, skb.nr_frags - 1].size_bytes += size_bytes
-        return True
-    if skb.nr_frags >= MAX_SKB_FRAGS:
-        return False
-    frag = w.frag[index, skb.nr_frags]
-    frag.page, frag.offset, frag.size_bytes = page, offset, size_bytes
-    skb.nr_frags += 1
-    w.tally[0].frag_slots += 1
-    queue_ref(w, page)
-    return True
-
-
-@jit
 def split_skb(w, index, length):
     """Cut an unsent skb after ``length`` bytes; return False if there is no skb for the rest."""
     rest_index = alloc_skb(w, index)
@@ -128,12 +100,11 @@ def split_skb(w, index, length):
         kept = min(max(length - position, 0), frag.size_bytes)
         position += frag.size_bytes
         if kept < frag.size_bytes:
-            moved = w.frag[rest_index, rest.nr_frags]
-            moved.page, moved.offset, moved.size_bytes = frag.page, frag.offset + kept, frag.size_bytes - kept
-            rest.nr_frags += 1
             if kept > 0:
-                queue_ref(w, frag.page)
-                frag.size_bytes = kept
+                share_frag(w, frag, skb.seq)
+            move_frag(w.frag[rest_index, rest.nr_frags], frag, kept, frag.size_bytes - kept)
+            rest.nr_frags += 1
+            frag.size_bytes = kept
         if kept > 0:
             skb.nr_frags += 1
     rest.seq = skb.seq + length
@@ -166,11 +137,12 @@ def shift_frags(w, index, size_bytes):
     while left > 0:
         if slots == MAX_SKB_FRAGS:
             return 0
-        frag, target = w.frag[source_index, taken], w.frag[index, slots]
-        target.page, target.offset, target.size_bytes = frag.page, frag.offset, min(frag.size_bytes, left)
+        frag = w.frag[source_index, taken]
+        if frag.size_bytes > left:
+            share_frag(w, frag, source.seq)
+        move_frag(w.frag[index, slots], frag, 0, min(frag.size_bytes, left))
         slots += 1
         if frag.size_bytes > left:
-            queue_ref(w, frag.page)
             frag.offset += left
             frag.size_bytes -= left
             break
@@ -178,12 +150,12 @@ def shift_frags(w, index, size_bytes):
         taken += 1
     if merges:
         w.frag[index, skb.nr_frags - 1].size_bytes += first.size_bytes
-        queue_unref(w, first.page)
+        put_frag(w, first)
     skb.nr_frags = slots
     source.nr_frags -= taken
     for slot in range(source.nr_frags):
-        frag, later = w.frag[source_index, slot], w.frag[source_index, slot + taken]
-        frag.page, frag.offset, frag.size_bytes = later.page, later.offset, later.size_bytes
+        later = w.frag[source_index, slot + taken]
+        move_frag(w.frag[source_index, slot], later, 0, later.size_bytes)
     return size_bytes
 
 

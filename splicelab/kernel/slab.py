@@ -5,14 +5,14 @@ One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays vis
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import LARGE_KMALLOC, SLAB, alloc_pages, free_pages, put_page
+from splicelab.kernel.memory import LARGE_KMALLOC, SLAB, alloc_pages, free_pages, put_page, unsigned
 from splicelab.kernel.world import KFREE, KMALLOC, NONE, OBJECT_GRAIN, PAGE_SIZE, log
 
 CLASSES = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
 SLAB_ORDERS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3)
 
 
-@jit
+@jit(forceinline=True)
 def kmalloc_class(size_bytes):
     """Return the index of the smallest size class that holds ``size_bytes``, or NONE above 8192 bytes."""
     for index in range(len(CLASSES)):
@@ -36,7 +36,7 @@ def new_slab(w, index):
     return True
 
 
-@jit
+@jit(forceinline=True)
 def kmalloc(w, size_bytes):
     """Return the address of a slab object, or of whole pages above 8192 bytes; NONE when memory is exhausted."""
     index = kmalloc_class(size_bytes)
@@ -49,27 +49,56 @@ def kmalloc(w, size_bytes):
         if w.free_objects[index] == NONE and not new_slab(w, index):
             return NONE
         address = w.free_objects[index]
-        w.free_objects[index] = w.object_next[address // OBJECT_GRAIN]
+        w.free_objects[index] = w.object_next[unsigned(address // OBJECT_GRAIN)]
     if address < 0:
         return NONE
+    w.object_next[unsigned(address // OBJECT_GRAIN)] = 0  # of an object in use: how often a queue shows it
     w.tally[0].kmallocs += 1
     w.tally[0].objects_in_use += 1
     log(w, KMALLOC, address, size_bytes, 0)
     return address
 
 
-@jit
+@jit(forceinline=True)
 def kfree(w, address):
     """Free an object at once, whoever still points at it; large ones only drop their page reference."""
-    head = w.page[address // PAGE_SIZE].head
+    head = unsigned(w.page[unsigned(address // PAGE_SIZE)].head)
     w.tally[0].kfrees += 1
     w.tally[0].objects_in_use -= 1
     log(w, KFREE, address, 0, 0)
     if w.page[head].kind != LARGE_KMALLOC:
-        index = w.page[head].slab_class
-        w.object_next[address // OBJECT_GRAIN] = w.free_objects[index]
+        index = unsigned(w.page[head].slab_class)
+        w.object_next[unsigned(address // OBJECT_GRAIN)] = w.free_objects[index]
         w.free_objects[index] = address
     elif w.profile[0].large_kmalloc_frozen != 0:
         free_pages(w, head)
     else:
         put_page(w, head)
+
+
+@jit
+def object_at(w, address):
+    """Return the address of the slab object that a byte belongs to, and the size of its class in bytes."""
+    head = w.page[address // PAGE_SIZE].head
+    size_bytes = CLASSES[w.page[head].slab_class]
+    return head * PAGE_SIZE + (address - head * PAGE_SIZE) // size_bytes * size_bytes, size_bytes
+
+
+@jit
+def show_object(w, address):
+    """Let a queue point at an object without any page reference: its owner must not free it before the callback."""
+    w.object_next[address // OBJECT_GRAIN] += 1
+    if w.object_next[address // OBJECT_GRAIN] == 1:
+        tally = w.tally[0]
+        tally.pinned_bytes += object_at(w, address)[1]
+        tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
+
+
+@jit
+def hide_object(w, address):
+    """Let go of an object; when no queue shows it any more, the completion callback frees it."""
+    w.object_next[address // OBJECT_GRAIN] -= 1
+    if w.object_next[address // OBJECT_GRAIN] == 0:
+        w.tally[0].pinned_bytes -= object_at(w, address)[1]
+        w.tally[0].notifications += 1
+        kfree(w, address)

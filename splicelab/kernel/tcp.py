@@ -7,7 +7,8 @@ from splicelab._jit import jit
 from splicelab.kernel import world as flag
 from splicelab.kernel.attach import append_copy, append_splice, append_zerocopy, pick_uarg
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.skb import append_frag, entail, free_skb, grow, queue_tail
+from splicelab.kernel.skb import entail, free_skb, grow, queue_tail
+from splicelab.kernel.skb_frag import append_frag
 from splicelab.kernel.tcp_input import flush_backlog, read_goal, release_sock
 from splicelab.kernel.tcp_output import is_forced_push, mark_push, push, push_pending, write_xmit
 from splicelab.kernel.world import CALL, EMSGSIZE, ENOMEM, NONE, PAGE_SIZE, UNCORK, log

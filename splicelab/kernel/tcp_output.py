@@ -6,8 +6,20 @@ tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
 
 from splicelab._jit import jit
 from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
+from splicelab.kernel.skb_frag import copy_out_all
 from splicelab.kernel.wire import deliver
-from splicelab.kernel.world import LOSE, MSG_MORE, NAGLE_CORK, NAGLE_PUSH, NONE, PUSH, SCHEDULE, TRANSMIT, log
+from splicelab.kernel.world import (
+    COPY_ON_REF,
+    LOSE,
+    MSG_MORE,
+    NAGLE_CORK,
+    NAGLE_PUSH,
+    NONE,
+    PUSH,
+    SCHEDULE,
+    TRANSMIT,
+    log,
+)
 
 GSO_MAX_BYTES = 65536 - 320 - 1
 
@@ -96,6 +108,8 @@ def transmit(w, index, mss):
     """Hand the first unsent skb to the wire: from now on it waits for its ACK."""
     sk, skb, tally = w.sock[0], w.skb[index], w.tally[0]
     skb.gso_size, skb.gso_segs = mss, (skb.len + mss - 1) // mss
+    if sk.receiver_shares_pages != 0 or (sk.slab_rule == COPY_ON_REF and sk.segments_in_software * skb.gso_segs > 1):
+        copy_out_all(w, index)
     sk.send_head = skb.next
     sk.snd_nxt = skb.seq + skb.len
     sk.packets_out += skb.gso_segs

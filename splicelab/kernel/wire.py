@@ -36,17 +36,3 @@ def count_different(first, second, start, count):
     for position in range(start, start + count):
         different += first[position] != second[position]
     return different
-
-
-@jit
-def mean_to_send(w, seq, address, size_bytes):
-    """Note that the stream shall carry these bytes of memory at ``seq``: what is in them now is what is meant."""
-    if w.moves_bytes == 0:
-        return
-    while size_bytes > 0:
-        start = seq % WIRE_BYTES
-        count = min(size_bytes, WIRE_BYTES - start)
-        copy_bytes(w.meant, start, w.arena, address, count)
-        seq += count
-        address += count
-        size_bytes -= count

@@ -19,6 +19,7 @@ NONE = -1
 MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST, MSG_ZEROCOPY, MSG_SPLICE_PAGES = 0x80, 0x8000, 0x20000, 1 << 26, 1 << 27
 NAGLE_OFF, NAGLE_CORK, NAGLE_PUSH = 1, 2, 4
 EIO, ENOMEM, EMSGSIZE = 5, 12, 90
+BY_PROFILE, ATTACH_SLAB, COPY_ON_REF = range(3)  # what sendmsg does with slab data: as the profile says, or a what-if
 CALL, COPY, SPLICE, PUSH, TRANSMIT, LOSE, ACK, FREE, KMALLOC, KFREE, FRAG_ALLOC, FRAG_FREE, REWRITE = range(13)
 UNCORK = 13
 
@@ -28,7 +29,7 @@ COUNTERS = (
     *("frag_appends", "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push"),
     # what the caller and the wire see; pushes are skbs that leave with PSH
     *("sends", "skbs", "segments", "short_segments", "pushes", "frag_slots", "retransmits"),
-    *("sent_bytes", "received_bytes", "corrupt_bytes", "eio", "refused", "short_sends"),
+    *("sent_bytes", "received_bytes", "corrupt_bytes", "eio", "refused", "short_sends", "notifications"),
     # memory
     *("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refurbishes", "new_pages", "get_page", "put_page"),
     *("truesize_peak", "pinned_peak_bytes", "pinned_bytes", "pages_in_use", "objects_in_use"),
@@ -52,6 +53,7 @@ SOCK = _int64(
     *("write_seq", "pushed_seq", "snd_una", "snd_nxt", "snd_sml", "wmem_queued"),
     # one list of skbs: read_head .. una_head (ACKed, the receiver still holds them) .. send_head (unsent) .. tail
     *("read_head", "una_head", "send_head", "tail", "uarg", "uarg_bytes", "frag_cache", "lose"),
+    *("slab_rule", "segments_in_software"),
     *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 PLAN = _int64(
@@ -61,7 +63,7 @@ SKB = _int64(
     *("seq", "len", "truesize", "nr_frags", "gso_segs", "gso_size", "acked_bytes"),
     *("uarg", "pure_zerocopy", "eor", "psh", "delivered", "next", "prev"),
 )
-FRAG = _int64("page", "offset", "size_bytes")
+FRAG = _int64("page", "offset", "size_bytes", "object")
 SEGMENT = _int64("address", "size_bytes")
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
 STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
@@ -76,7 +78,7 @@ _SCALARS = (
 )
 _SMALL = [(name, "i8") for name in _SCALARS] + [
     *(("profile", PROFILE, (1,)), ("sock", SOCK, (1,)), ("tally", TALLY, (1,)), ("zero", TALLY, (1,))),
-    *(("plan", PLAN, (1,)), ("piece", PIECE, (PIECES,)), ("step", STEP, (PIECES + 1,))),
+    *(("plan", PLAN, (1,)), ("piece", PIECE, (PIECES,)), ("step", STEP, (PIECES + 1,)), ("replaced", "i8", (PIECES,))),
     *(("free_pages", "i8", (ORDERS,)), ("free_objects", "i8", (SLAB_CLASSES,))),
     *(("frag_cache", FRAG_CACHE, (FRAG_CACHES,)), ("page", PAGE, (PAGES,)), ("skb", SKB, (SKBS,))),
 ]
@@ -118,7 +120,7 @@ def reset_tally(w):
     w.transmitted = w.events = 0
 
 
-@jit
+@jit(forceinline=True)
 def log(w, kind, first, second, third):
     """Note one event for the figures, when somebody asked for them."""
     if w.logging != 0 and w.events < EVENTS:

@@ -72,8 +72,7 @@ class Explorer(VBox):
         width_em = 0.6 * max((len(control.description) for control in self.controls.values()), default=0) + 1
         for control in self.controls.values():
             control.style.description_width = f"{width_em:.1f}em"
-            if control.has_trait("readout"):
-                control.layout.width = f"{width_em + 22:.1f}em"
+            control.layout.width = f"{width_em + 22:.1f}em"  # one width, so that rows of controls line up
             if control.has_trait("continuous_update"):
                 control.continuous_update = not slow
 

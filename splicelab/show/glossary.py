@@ -5,7 +5,7 @@ from typing import NamedTuple
 from splicelab.callers import load_callers
 from splicelab.evidence.patterns import observe, pattern
 from splicelab.evidence.trace import trace_message
-from splicelab.kernel.frag import BIAS, PAGE_FRAG, page_frag_alloc
+from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
 from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
@@ -34,8 +34,8 @@ def memory(w) -> list[Strip]:
     kfree(w, objects[1])
     names[kmalloc(w, 40)] = "was B, now D"
     object_bytes = CLASSES[kmalloc_class(48)]
-    starts = [page_frag_alloc(w, PAGE_FRAG, size_bytes) for size_bytes in (72, 48)]
-    cache = w.frag_cache[PAGE_FRAG]
+    starts = [page_frag_alloc(w, size_bytes) for size_bytes in (72, 48)]
+    cache = w.frag_cache[FROM_THE_END]
     offsets = [start - cache.page * PAGE_SIZE for start in starts]
     in_use = w.page[cache.page].refcount - cache.bias
     count = f"a reference taken on page {folio[-1]} is counted on the head, page {head}: {w.page[head].refcount}"

@@ -9,6 +9,7 @@ from kernel.worlds import PAGE, buffer, counted, frags, fresh, queue, refcount, 
 
 from splicelab.kernel import skb as buffers
 from splicelab.kernel.memory import USER, alloc_pages
+from splicelab.kernel.skb_frag import append_frag
 from splicelab.kernel.world import MSG_EOR, MSG_SPLICE_PAGES, NONE
 
 SIZES = st.lists(st.integers(1, 3 * PAGE), min_size=1, max_size=17)
@@ -27,7 +28,7 @@ def filled(w, sizes, same_page):
     for size_bytes in sizes:
         if page == NONE or not same_page:
             page, offset = alloc_pages(w, 5 if same_page else 2, USER), 0
-        assert buffers.append_frag(w, index, page, offset, size_bytes)
+        assert append_frag(w, index, page, offset, size_bytes)
         buffers.grow(w, index, size_bytes, size_bytes)
         w.sock[0].write_seq += size_bytes
         offset += size_bytes + 1  # a gap, so that neighbours stay apart
@@ -78,6 +79,8 @@ def test_fragments_coalesce_by_page_and_not_by_address():
     assert queue(w) == [[(page, 0, PAGE), (page + 1, 0, 50)]]
     send(w, (address + PAGE + 51, 9), flags=MSG_SPLICE_PAGES)
     assert queue(w)[0][2] == (page + 1, 51, 9), "a gap of one byte"
+    send(w, (address + 60, 5), flags=MSG_SPLICE_PAGES)
+    assert queue(w)[0][3] == (page, 60, 5), "where the last one ended, but on another page"
 
 
 @pytest.mark.parametrize("profile, fragments", [("6.1", 1), ("6.12", 16)])

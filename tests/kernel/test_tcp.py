@@ -105,6 +105,22 @@ def test_slab_data_first_is_refused_and_the_message_stays_advanced(profile):
     assert queue(w) == [] and counted(w, "eio", "tcp_push") == (1, 0) and w.sock[0].wmem_queued == 0
 
 
+def test_an_extraction_is_8_pages_at_most():
+    w = fresh("6.17", size_goal=1 << 17)
+    large = kmalloc(w, 10 * PAGE)
+    assert send(w, (large + 100, 9 * PAGE), flags=MSG_SPLICE_PAGES) == -EIO
+    assert w.iov_left == PAGE + 100, "pages of large kmalloc, which have no count since 6.17"
+
+
+@pytest.mark.parametrize("slabs, eor", [(1, 1), (2, 0)])
+def test_an_error_on_the_way_leaves_no_end_mark(slabs, eor):
+    """With one slab object nothing is left in the iterator, and the call ends as if all had gone; two are an error."""
+    w = fresh()
+    page, slab = buffer(w, PAGE), kmalloc(w, 16)
+    assert send(w, (page, 100), *[(slab, 16)] * slabs, flags=MSG_SPLICE_PAGES | MSG_EOR) == 100
+    assert [int(w.skb[index].eor) for index in skbs(w)] == [eor]
+
+
 def test_slab_data_last_is_a_short_send():
     w = fresh()
     page, slab = buffer(w, PAGE), kmalloc(w, 16)
