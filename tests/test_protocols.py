@@ -5,7 +5,16 @@ import pytest
 from splicelab.callers import Segment, Send, load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted import run
-from splicelab.evidence.protocols import HANDED_DOWN, LAYERS, PATTERNS, handed_down, records, sender
+from splicelab.evidence.protocols import (
+    HANDED_DOWN,
+    LAYERS,
+    PATTERNS,
+    handed_down,
+    meanings,
+    records,
+    records_by_pattern,
+    sender,
+)
 
 
 def call(method, size_bytes, flags=""):
@@ -110,3 +119,15 @@ def test_what_is_handed_down(layer):
     assert old.sends == since.sends == since.tcp_push == 5
     assert old.tcp_push == (5 if layer == "tcp_bpf" else 1)
     assert since.short_segments == (1 if layer == "espintcp" else 5)
+
+
+def test_the_tables_say_it_for_every_layer():
+    table = meanings()
+    assert (
+        table.loc[("tls_sw", "6.1", "sendpage")].tolist() == ["closes", "closes", "open", "open"] + ["-EOPNOTSUPP"] * 2
+    )
+    assert table.loc[("kcm_seqpacket", "6.12", "splice")].tolist() == ["open", "open", "", "", "closes", "closes"]
+    assert len(table) == 4 * len(LAYERS)
+    table = records_by_pattern(4096)
+    assert table.loc[("tls_sw", "6.1"), "MORE"] == "24 + 4096 + 24" and table.loc[("tls_sw", "6.12"), "MORE"] == "4144"
+    assert table.loc[("kcm_seqpacket", "6.12"), "nothing"] == "(4144)"

@@ -8,7 +8,7 @@ from splicelab.errors import InputError
 from splicelab.evidence.protocols import records, sender
 from splicelab.evidence.trace import trace_message
 from splicelab.show.canvas import LiveCanvas
-from splicelab.show.timeline import ALONE, HELD, LEAVES, Row, TimeLine, happenings, summary, timeline
+from splicelab.show.timeline import ALONE, HELD, LEAVES, Row, TimeLine, happenings, summary, sweep, timeline
 
 CALLERS = load_callers()
 
@@ -61,3 +61,8 @@ def test_an_updated_picture_is_the_picture_made_anew():
 def test_a_message_of_too_many_pieces_is_refused():
     with pytest.raises(InputError, match="more than 24 pieces"):
         timeline([row("nvmet_tcp", "6.12", 131072)])
+
+
+def test_the_sweep_is_legible():
+    ways = {f"kill_notlast, 6.{n}": [(1, 3, 2), (16, 18, 17)] for n in (1, 12, 13, 14)}
+    assert_legible(sweep(ways, {"recorded, 6.1 and 6.12": [(16, 18)]}))

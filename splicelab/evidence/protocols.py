@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import pandas as pd
+
 from splicelab.callers import Caller, Send, load_callers
 from splicelab.errors import InputError
 from splicelab.kernel.world import PAGE_SIZE
@@ -144,6 +146,32 @@ def handed_down(layer: str, entry_bytes: int = PAGE_SIZE) -> Caller:
     old, since = HANDED_DOWN[layer]
     update = {"payload_unit_bytes": entry_bytes, "sends_6_1": old, "sends_6_12": since}
     return _row("kcm").model_copy(update=update)
+
+
+def meanings() -> pd.DataFrame:
+    """Return what each layer does with its record at the end of a call, by kernel, method and flags."""
+    rows = {}
+    for layer in LAYERS:
+        for kernel, method in (("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice")):
+            row = rows[layer, kernel, method] = {}
+            for given in ("", "MORE", "NOTLAST", "MORE NOTLAST", "EOR", "MORE EOR"):
+                send = Send(method, [], frozenset(given.split()))
+                said = refusal(layer, kernel, send) or ("open" if keeps_open(layer, kernel, send) else "closes")
+                row[given or "no flag"] = said if method == "sendpage" or "NOTLAST" not in given else ""
+    return pd.DataFrame(rows).T
+
+
+def records_by_pattern(payload_bytes: int) -> pd.DataFrame:
+    """Return the sizes of the records that each layer makes of each pattern; in brackets what stays open."""
+    rows = {}
+    for layer in LAYERS:
+        for kernel in ("6.1", "6.12"):
+            row = rows[layer, kernel] = {}
+            for pattern in PATTERNS:
+                made = records(layer, kernel, sender(pattern).sends(kernel, payload_bytes))
+                sizes = [f"{record.size_bytes}" for record in made.closed]
+                row[pattern] = " + ".join(sizes + [f"({made.open_bytes})"] * (made.open_bytes > 0))
+    return pd.DataFrame(rows).T
 
 
 _row = functools.cache(lambda key: load_callers()[key])

@@ -8,16 +8,16 @@ from splicelab.errors import InputError
 
 
 class Source:
-    """An alternative by its name, or any function: highlighted as markdown; as text, the function itself.
+    """An alternative's own function (or any kernel given), highlighted as markdown; as text, the function itself.
 
     Raises InputError for a name that is not an alternative.
     """
 
-    def __init__(self, what: str | Callable):
+    def __init__(self, name: str | Callable):
         functions = dict(zip(BUILT_IN, FUNCTIONS, strict=True)) | OWN
-        if isinstance(what, str) and what not in functions:
-            raise InputError(f"alternative: {what!r} is not one of {', '.join(functions)}")
-        function = functions[what] if isinstance(what, str) else what
+        if not callable(name) and name not in functions:
+            raise InputError(f"alternative: {name!r} is not one of {', '.join(functions)}")
+        function = name if callable(name) else functions[name]
         self.text = inspect.getsource(getattr(function, "py_func", function)).rstrip()
 
     def __repr__(self) -> str:

@@ -146,3 +146,24 @@ def timeline(rows: Sequence[Row]) -> Figure:
     drawing = TimeLine(len(rows), any(row.records for row in rows), owners)
     drawing.update({}, rows)
     return drawing.figure
+
+
+def sweep(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Figure:
+    """Return pushes and skbs over the size of a message; both hold (payload pages, pushes, skbs) a way's name.
+
+    Counted ways are lines, in the order given; recorded ones are rings, without skbs, since other windows cut those.
+    """
+    figure, panels = new_figure(9.5, 3.2, 1, 2)
+    for axes, number, what in zip(panels, (1, 2), ("calls of tcp_push a message", "skbs a message"), strict=True):
+        for (name, rows), style in zip(ways.items(), ("o-", "s-", "x--", "^-"), strict=False):
+            axes.plot([row[0] for row in rows], [row[number] for row in rows], style, ms=5, label=name)
+        axes.set(xlim=(0, 17), ylim=(0, 19), xticks=range(0, 17, 2), yticks=range(0, 19, 3), title=what)
+        axes.set_xlabel("pages of payload")
+        axes.grid(True)
+    for name, rows in recorded.items():
+        panels[0].plot(
+            [row[0] for row in rows], [row[1] for row in rows], "o", ms=12, mfc="none", color="black", label=name
+        )
+    panels[0].set_ylabel(axis_label("number", COUNTED))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure
