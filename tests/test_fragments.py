@@ -104,6 +104,7 @@ def test_pieces_in_flight_never_overlap(allocator, sizes_bytes, in_flight, lose_
         ("kmalloc", Load((4097,)), "not 1 to 4096 each"),
         ("kmalloc", Load((48,), 0), "in flight: 0 messages, not 1 to 1024"),
         ("kmalloc", Load((48, 4), 513), "in flight: 513 messages, not 1 to 512"),
+        ("kmalloc", Load(lose_every=-1), "lose_every, messages: -1 and 10000, not 0 or more"),
     ],
 )
 def test_a_load_that_the_model_cannot_hold_is_refused(allocator, load, said):
