@@ -24,19 +24,28 @@ lab: .venv/ready
 	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(CURDIR) $(ROOT) \
 		--LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
-# Each kernel mode has its own numba cache: code of one mode must not serve another, nor two processes share a cold one.
+# Two halves run side by side. Each kernel mode has its own numba cache: code of one mode must not serve another, nor two
+# processes share a cold one, so the kernels are compiled first.
 test: .venv/ready
-	@echo "== 1/5 style"
+	@echo "== 1/6 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "== 2/5 package, tools and structure of the notebooks"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) tests
-	@echo "== 3/5 kernels with every index checked"
-	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-boundscheck $(PYTEST) tests/kernel
-	@echo "== 4/5 kernels as plain Python"
-	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-plain $(PYTEST) tests/kernel
-	@echo "== 5/5 every cell of every notebook against its stored output"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
+	@echo "== 2/6 compiling the kernels"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m tests.compiled
+	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"
+
+.PHONY: test-package test-modes-and-notebooks
+test-package:
+	@echo "== 3/6 package, tools and structure of the notebooks"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) tests
+
+test-modes-and-notebooks:
+	@echo "== 4/6 kernels with every index checked"
+	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-boundscheck $(PYTEST) tests/kernel
+	@echo "== 5/6 kernels as plain Python"
+	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-plain $(PYTEST) tests/kernel
+	@echo "== 6/6 every cell of every notebook against its stored output"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
 
 notebooks: .venv/ready
 	@echo "Rerunning and rewriting the notebooks, each in a fresh kernel"

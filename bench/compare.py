@@ -21,7 +21,7 @@ from splicelab.evidence.unit_costs import ALLOC_BYTES
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
 
-SOURCE = Path(__file__).with_name("reference.c")
+SOURCES = sorted(Path(__file__).with_name("reference").glob("*.c"))
 FLAGS = ("-std=c11", "-O3", "-march=native", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 MEMCPY_SIZES = (16, 48, 128, 512, 4096, 16384, 65536, 1 << 20)
 CHECKSUM_SIZES = (48, 1448, 4096, 65536)
@@ -49,7 +49,7 @@ class Case:
 
 
 def build(folder: Path) -> ctypes.CDLL:
-    """Compile reference.c and load it.
+    """Compile the references and load them.
 
     Raises
     ------
@@ -60,16 +60,14 @@ def build(folder: Path) -> ctypes.CDLL:
     if compiler is None:
         raise InputError("bench: no C compiler (gcc or cc) on the path: the ratios need one")
     library = folder / "reference.so"
-    done = subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(library)], capture_output=True, text=True)
+    done = subprocess.run([compiler, *FLAGS, *map(str, SOURCES), "-o", str(library)], capture_output=True, text=True)
     if done.returncode:
-        raise InputError(
-            f"bench: {compiler} failed on {SOURCE.name}: {(done.stderr.splitlines() or ['no message'])[0]}"
-        )
+        raise InputError(f"bench: {compiler} failed: {(done.stderr.splitlines() or ['no message'])[0]}")
     return ctypes.CDLL(str(library))
 
 
 def pair(library: ctypes.CDLL, name: str, args: tuple, kernel_args: tuple = ()) -> tuple[Callable, Callable]:
-    """Return the loop `name` of loops.py and of reference.c with its arguments, but for the iterations.
+    """Return the loop `name` of loops.py and of the references with its arguments, but for the iterations.
 
     `kernel_args` stand for the first of `args` where both sides hold their state in their own way.
     """

@@ -1,4 +1,4 @@
-"""The loops of reference.c around the package's kernels: same iterations, same addresses, same checksum."""
+"""The loops of reference/*.c around the package's kernels: same iterations, same addresses, same checksum."""
 
 import numpy as np
 

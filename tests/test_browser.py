@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium: the browser test needs it (apt-get install chromium)"
 )
 
-NOTEBOOK = None  # a path below ROOT; None: a small notebook with the Explorer of rich_drawing
+NOTEBOOK = "notebooks/03_copy_in_the_stack.ipynb"  # None: a small notebook with the Explorer of rich_drawing
 MOVES = 30
 
 

@@ -23,7 +23,7 @@ def test_a_control_moves_the_message_and_comes_back():
     explorer.controls["owner"].value = "kernel stack"
     explorer.controls["loss"].value = True
     assert explorer.error is None and "corrupt bytes" in explorer._repr_mimebundle_()[0]["text/plain"]
-    explorer.controls["owner"].value, explorer.controls["loss"].value = "as the caller has it", False
+    explorer.controls["owner"].value, explorer.controls["loss"].value = "the caller's own", False
     assert explorer._picture.value == first
 
 

@@ -104,3 +104,10 @@ def test_the_sweep_names_its_worst_message():
     picture = sweep_picture(sweep)
     assert repr(picture).startswith("48 messages; most calls: Linux 6.1: calls into TCP 18, ")
     assert_legible(picture.figure)
+
+
+def test_the_exercises_of_the_notebook_have_these_answers():
+    spliced = [observe(pattern("one splice", "nothing", 48, kib << 10, 0)) for kib in (56, 60, 64)]
+    assert [len(seen.tcp_calls) for seen in spliced] == [1, 1, 2]
+    waits = [observe(pattern("three sendmsg", "nothing", nodelay=False), 0, in_time) for in_time in (True, False)]
+    assert [len(seen.skbs) for seen in waits] == [3, 2]

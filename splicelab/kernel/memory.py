@@ -13,7 +13,7 @@ unsigned = np.uint64  # numba tests a signed index for being negative, each time
 FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(len(KINDS))
 
 
-@jit
+@jit(forceinline=True)
 def alloc_pages(w, order, kind):
     """Return the head of 2**order new pages with one reference (none on frozen pages), or NONE.
 
@@ -35,7 +35,7 @@ def alloc_pages(w, order, kind):
             w.page[page].head = head
     first, tally = w.page[unsigned(head)], w.tally[0]
     first.order, first.kind, first.queued, first.pfmemalloc = order, kind, 0, w.from_reserves
-    first.refcount = 0 if is_frozen(w, head) else 1
+    first.refcount = 0 if is_frozen(w, kind) else 1
     tally.new_pages += count
     tally.pages_in_use += count
     return head
@@ -54,9 +54,9 @@ def free_pages(w, head):
 
 
 @jit(forceinline=True)
-def is_frozen(w, head):
-    """Return whether nobody may count references on this block: slab since 6.14, large kmalloc since 6.17."""
-    kind, profile = w.page[head].kind, w.profile[0]
+def is_frozen(w, kind):
+    """Return whether nobody may count references on such a page: slab since 6.14, large kmalloc since 6.17."""
+    profile = w.profile[0]
     is_frozen_slab = kind == SLAB and profile.slab_pages_frozen != 0
     return is_frozen_slab or (kind == LARGE_KMALLOC and profile.large_kmalloc_frozen != 0)
 
@@ -65,7 +65,7 @@ def is_frozen(w, head):
 def get_page(w, page):
     """Take a reference on the page's head; on a frozen page nothing happens (the kernel warns)."""
     head = unsigned(w.page[unsigned(page)].head)
-    if not is_frozen(w, head):
+    if not is_frozen(w, w.page[head].kind):
         w.page[head].refcount += 1
         w.tally[0].get_page += 1
 
@@ -75,7 +75,7 @@ def put_page(w, page):
     """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
     head = unsigned(w.page[unsigned(page)].head)
     first, tally = w.page[head], w.tally[0]
-    if is_frozen(w, head):
+    if is_frozen(w, first.kind):
         return
     if first.refcount <= 0:
         tally.double_put += 1

@@ -4,15 +4,16 @@ from ipywidgets import Checkbox, Dropdown, IntSlider
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
+from splicelab.evidence.counted import outcome
 from splicelab.evidence.trace import Trace, trace_message
 from splicelab.kernel.profiles import DESCRIPTIONS
 from splicelab.kernel.world import new_world
 from splicelab.show.explorer import Explorer
 from splicelab.show.microscope import Microscope
-from splicelab.show.story import story
+from splicelab.show.story import counted, story
 
 CALLERS = ("siw", "iscsi_tcp", "ceph_v1", "rds", "sunrpc_server", "nvme_tcp")
-OWNERS = {"as the caller has it": None, "slab object": "slab", "kernel stack": "stack", "static data": "static"}
+OWNERS = {"the caller's own": None, "slab object": "slab", "kernel stack": "stack", "static data": "static"}
 OWNERS |= {"page fragment": "page_frag", "page": "page"}
 
 
@@ -31,11 +32,18 @@ def message_explorer(alternative: str, caller: str = "siw", profile: str = "6.12
 
     controls = {
         "pages": IntSlider(value=3, min=1, max=16, description="payload (pages)"),
-        "trailer": IntSlider(value=4, min=0, max=21, description="trailer (bytes, as far as the caller allows)"),
+        "trailer": IntSlider(value=4, min=0, max=21, description="trailer (bytes)"),
         "caller": Dropdown(options=CALLERS, value=caller, description="caller"),
         "profile": Dropdown(options=list(DESCRIPTIONS), value=profile, description="kernel"),
-        "owner": Dropdown(options=list(OWNERS), description="owner of the header"),
-        "flag": Checkbox(value=True, description="MSG_SPLICE_PAGES given"),
-        "loss": Checkbox(value=False, description="every message is lost once and sent again"),
+        "owner": Dropdown(options=list(OWNERS), description="header lies in"),
+        "flag": Checkbox(value=True, description="splice flag given"),
+        "loss": Checkbox(value=False, description="each lost once"),
     }
-    return Explorer(controls, compute, Microscope, lambda values, trace: story(trace))
+    return Explorer(controls, compute, Microscope, lambda values, trace: story(trace), _note)
+
+
+def _note(values: dict, trace: Trace) -> str:
+    """Say in one line what the picture does not."""
+    t = trace.tally
+    sent = f"{t.sent_bytes:,} bytes taken in {counted(t.sends, 'call')}, {t.copied_bytes:,} of them copied"
+    return f"<b>{outcome(t)}</b>: {sent}, {t.corrupt_bytes:,} wrong on arrival (counted)"

@@ -13,8 +13,8 @@ PATH_Y, CALL_Y, MEMORY_Y, SKB_Y, LIFE_Y = 36, 108, 160, 266, 378
 BLOCK, BAR, ROW = 42, 18, 45
 STAGES = {"built": 112, "sendmsg": 220, "call returns": 390, "next message": 550, "sent again": 705, "ACK": 830}
 # What the caller does with its memory: at which stage; what it keeps goes on.
-ENDS_AT = {"kfree": "call returns", "own reference put": "call returns", "rewritten": "next message"}
-ENDS_AT[story.CALLBACK] = "ACK"
+ENDS_AT = dict.fromkeys(("kfree", "own reference put"), "call returns")
+ENDS_AT |= {"rewritten": "next message", "kfree by callback": "ACK"}
 
 
 class Microscope(Sketch):
@@ -110,17 +110,15 @@ class Microscope(Sketch):
                 self.say(min((x + end) / 2, RIGHT - 82), SKB_Y + BLOCK + 18, words)
 
     def _draw_life(self, y, column):
-        """Draw until when the caller, and below it the skb, keeps a piece."""
-        end = STAGES[ENDS_AT[column.end]] if column.end in ENDS_AT else RIGHT
-        sent, ack = STAGES["sendmsg"], STAGES["ACK"]
+        end, sent, ack = STAGES.get(ENDS_AT.get(column.end), RIGHT), STAGES["sendmsg"], STAGES["ACK"]
         self.say(10, y + BAR, column.label.replace("page 1", "pages"), INK, "left", fontweight="bold")
-        self.memory(LEFT, y, end - LEFT, BAR, column.memory, f"{OWNERS[column.memory].label} of the caller", "left")
+        self.memory(
+            LEFT, y, end - LEFT, BAR, column.memory, f"{OWNERS[column.memory].label}: kept by the caller", "left"
+        )
         self.say(end + 6, y + BAR / 2, column.end if end < RIGHT else "", INK, "left")
         y += BAR + 1
         if column.held:
-            holds = "shown by the skb, no reference" if column.end == story.CALLBACK else "reference of the skb"
-            label = f"{OWNERS[column.held].label}: {holds}"
-            self.memory(sent, y, ack - sent, BAR, column.held, label, "left")
+            self.memory(sent, y, ack - sent, BAR, column.held, f"{OWNERS[column.held].label}: kept by the skb", "left")
         else:
             self.say(sent + 6, y + BAR / 2, column.way, DANGER, "left", fontweight="bold")
         if column.is_at_risk:

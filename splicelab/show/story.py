@@ -8,7 +8,6 @@ from splicelab.show.style import OWNERS
 
 PAGES_SHOWN = 2
 UNSENT = ("refused (-EIO)", "not sent")
-CALLBACK = "callback: kfree"
 MEMORY = {"page": "page_cache"}  # where the model's word for an owner is not the key of its style
 
 
@@ -16,8 +15,7 @@ class Column(NamedTuple):
     """A piece of the message, or several pages drawn as one; ``memory`` and ``held`` are keys of OWNERS.
 
     ``way`` says how its bytes get into an skb (copied, by reference, or one of UNSENT), ``held`` in what memory they
-    then are, and ``end`` what becomes of the caller's own: kfree, CALLBACK (at the ACK), own reference put,
-    rewritten, or kept.
+    then are, ``end`` what becomes of the caller's own: kfree, own reference put, rewritten, kfree by callback, kept.
     """
 
     label: str
@@ -74,9 +72,10 @@ def columns(trace: Trace) -> list[Column]:
             way = "by reference" if frag.address - frag.position == piece.address - position else "copied"
         cut = ("frag_alloc", piece.address) in seen
         memory = "page_frag" if cut else MEMORY.get(piece.owner, piece.owner)
-        waits = way == "by reference" and frag.memory == "slab"
-        end = "kfree" if ("kfree", piece.address) in seen else CALLBACK if waits else "own reference put"
+        end = "kfree" if ("kfree", piece.address) in seen else "own reference put"
         end = "rewritten" if ("rewrite", piece.address) in seen else end
+        if way == "by reference" and memory == "slab" and end == "own reference put":
+            end = "kfree by callback"
         end = "kept" if piece.role == "payload" else end
         told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.memory if frag else "", end))
         position += piece.size_bytes
@@ -115,29 +114,28 @@ def counted(number: int, noun: str) -> str:
 
 
 def acting(trace: Trace) -> str:
-    """Return the place that deals with what cannot be attached: caller, helper or sendmsg; "" where nobody has to."""
+    """Return the place that deals with what cannot be attached: caller, helper, sendmsg or ACK; "" for nobody."""
     cut = {event.first for event in trace.events[: trace.looked_at] if event.name == "frag_alloc"}
     if cut or trace.tally.sends > 1:
         return "helper" if cut and not cut & {piece.address for piece in trace.pieces} else "caller"
+    if any(column.end == "kfree by callback" for column in columns(trace)):
+        return "ACK"
     return "sendmsg" if trace.tally.copied_bytes or trace.tally.eio else ""
 
 
 def places(trace: Trace) -> dict[str, str]:
     """Return in words what happens at each place of the call path; no words where there is nothing."""
     tally, acts = trace.tally, acting(trace)
+    copied = counted(tally.copied_bytes, "byte") if tally.copied_bytes else "nothing"
     cut = counted(sum(event.name == "frag_alloc" for event in trace.events[: trace.looked_at]), "fragment")
     builds = cut[0] != "0"
-    called = next(place for place, event in enumerate(trace.events) if event.name == "call")
-    before = sum(event.third for event in trace.events[:called] if event.name == "copy")  # by the helper
-    objects = sum(column.end == CALLBACK for column in columns(trace))
-    drops = f"drops {counted(tally.frag_slots - objects, 'ref')}"
     return {
         "caller": f"builds {cut}" if acts == "caller" and builds else counted(tally.sends, "call"),
-        "helper": f"fills {cut}" if acts == "helper" else "",
-        "sendmsg": "refuses slab" if tally.eio else f"copies {counted(tally.copied_bytes - before, 'byte')}",
+        "helper": f"copies {copied}" if acts == "helper" else "",
+        "sendmsg": "refuses slab" if tally.eio else "copies nothing" if acts == "helper" else f"copies {copied}",
         "skb": f"{len(trace.skbs)} skb, {counted(tally.frag_slots, 'frag')}",
         "wire": "lost, sent again" if tally.retransmits else counted(tally.segments, "segment"),
-        "ACK": drops.removeprefix("drops ") + f", {counted(objects, 'callback')}" if objects else drops,
+        "ACK": f"drops {counted(tally.frag_slots, 'ref')}",
     }
 
 

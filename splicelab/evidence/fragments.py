@@ -1,0 +1,172 @@
+"""The shoot-out of the fragment allocators, counted: what a stream of small pieces costs each of them.
+
+The pieces of a message are cut, queued beside each other, and given back at its ACK. A lost message is ACKed one round
+trip late, and so is all behind it. Slab objects are freed at the ACK too, as if somebody told their owner.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from splicelab._jit import jit
+from splicelab.errors import InputError
+from splicelab.evidence.counted import open_world
+from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_free
+from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
+from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
+
+WINDOW_PAGES = 8
+COUNTS = ("coalesced", "frag_slots", "failed", "held_peak_bytes", "held_bytes", "end")
+COALESCED, SLOTS, FAILED, HELD_PEAK, HELD, END = range(len(COUNTS))
+
+
+class Load(NamedTuple):
+    """What is asked of an allocator: pieces of ``sizes_bytes`` a message, so many messages ``in_flight`` at a time.
+
+    ``lose_every`` n: each n-th message is lost once; 0: none is. ``order3_fails``: there are only single pages.
+    """
+
+    sizes_bytes: tuple[int, ...] = (48,)
+    in_flight: int = 1
+    lose_every: int = 0
+    order3_fails: bool = False
+    messages: int = 10_000
+
+
+class Filling(NamedTuple):
+    """The eight pages from ``first_page`` around the newest piece; pieces are (address, bytes), the oldest first."""
+
+    pieces: list[tuple[int, int]]
+    acked: int
+    first_page: int
+    in_use: list[bool]
+    held_bytes: int
+    pinned_bytes: int
+    fresh_pages: int
+    refused: int
+
+
+@jit
+def fill_block(w, allocator, sizes_bytes, offsets):
+    """Cut pieces of these sizes in turn until one lies in another block; note the offsets, return how many fitted."""
+    first = NONE
+    for piece in range(len(offsets)):
+        address = frag_alloc(w, allocator, sizes_bytes[piece % len(sizes_bytes)])
+        block = w.page[address // PAGE_SIZE].head
+        if address == NONE or (piece > 0 and block != first):
+            return piece
+        first = block
+        offsets[piece] = address - block * PAGE_SIZE
+    return len(offsets)
+
+
+@jit
+def queue_piece(w, address, size_bytes, counted):
+    """Attach a piece behind the one before, in as many frags as 6.12's splice makes of it."""
+    coalesces = address == counted[END] and address % PAGE_SIZE != 0
+    queue_ref(w, address // PAGE_SIZE)
+    counted[COALESCED] += coalesces
+    counted[SLOTS] += (address % PAGE_SIZE + size_bytes - 1) // PAGE_SIZE + 1 - coalesces
+    counted[END] = address + size_bytes
+    counted[HELD] += size_bytes
+    counted[HELD_PEAK] = max(counted[HELD_PEAK], counted[HELD])
+
+
+@jit
+def release_message(w, allocator, sizes_bytes, addresses, counted):
+    """Give a message's pieces back: its ACK has come."""
+    for piece in range(len(sizes_bytes)):
+        if addresses[piece] != NONE:
+            queue_unref(w, addresses[piece] // PAGE_SIZE)
+            frag_free(w, allocator, addresses[piece])
+            counted[HELD] -= sizes_bytes[piece]
+
+
+@jit
+def send_pieces(w, allocator, sizes_bytes, load, address, due, counted):
+    """Send messages, each after those whose ACK is due by then; return the oldest that still waits for its ACK."""
+    in_flight, lose_every, messages = load
+    oldest, rows, last_due = 0, len(due), 0
+    for message in range(messages):
+        while oldest < message and due[oldest % rows] <= message:
+            release_message(w, allocator, sizes_bytes, address[oldest % rows], counted)
+            oldest += 1
+        if oldest == message:
+            counted[END] = NONE  # nothing stands in the queue
+        is_lost = lose_every != 0 and message % lose_every == lose_every - 1
+        due[message % rows] = last_due = max(last_due, message + in_flight * (2 if is_lost else 1))
+        for piece in range(len(sizes_bytes)):
+            address[message % rows, piece] = frag_alloc(w, allocator, sizes_bytes[piece])
+            if address[message % rows, piece] == NONE:
+                counted[FAILED] += 1
+            else:
+                queue_piece(w, address[message % rows, piece], sizes_bytes[piece], counted)
+    return oldest
+
+
+def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False, world=None):
+    """Return the offsets in bytes of the pieces that one block gives, first to last, and the block's size."""
+    w = _open(allocator, Load(sizes_bytes, order3_fails=order3_fails), world)
+    offsets = np.zeros(WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes), np.int64)
+    pieces = fill_block(w, ALLOCATORS.index(allocator), np.array(sizes_bytes), offsets)
+    return offsets[:pieces], PAGE_SIZE << int(w.page["order"].max())
+
+
+def shoot_out(load: Load, allocators: tuple[str, ...] = ALLOCATORS, world=None) -> pd.DataFrame:
+    """Return a row per allocator: what a block yields of the first size, and what the load's stream of pieces costs.
+
+    ``pinned_peak_bytes`` is all memory that queued pieces keep from other use, ``held_peak_bytes`` what truesize
+    charges for them. Raises InputError for a load that the model cannot hold, RuntimeError where pages leak.
+    """
+    rows = {}
+    for allocator in allocators:
+        offsets, block_bytes = block_offsets(allocator, load.sizes_bytes[:1], load.order3_fails, world)
+        row = {"block_bytes": block_bytes, "pieces_per_block": len(offsets)}
+        row["waste_percent"] = round(100 * (1 - len(offsets) * load.sizes_bytes[0] / block_bytes), 1)
+        counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1, world)
+        row |= dict(zip(COUNTS[:HELD], counted.tolist(), strict=False))
+        rows[allocator] = row | {name: int(tally[name]) for name in ("new_pages", "pinned_peak_bytes")}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("allocator")
+
+
+def fill(allocator: str, load: Load, world=None) -> Filling:
+    """Return the pages around the newest piece, as they are when the load's last message has just been sent."""
+    counted, tally, address, oldest, pages = _send(allocator, load, load.messages, world)
+    cut = [(a, size) for row in address.tolist() for a, size in zip(row, load.sizes_bytes, strict=True) if a != NONE]
+    acked = len(cut) - int((address[oldest:] != NONE).sum())
+    first_page = cut[-1][0] // PAGE_SIZE & -WINDOW_PAGES if cut else 0
+    in_use = pages["kind"][pages["head"][first_page : first_page + WINDOW_PAGES]] != FREE
+    numbers = counted[HELD], tally.pinned_bytes, tally.new_pages, counted[FAILED]
+    return Filling(cut, acked, first_page, in_use.tolist(), *map(int, numbers))
+
+
+def _open(allocator: str, load: Load, world):
+    """Return a fresh machine for a load; raise InputError for one that it cannot hold."""
+    if allocator not in ALLOCATORS:
+        raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
+    if not load.sizes_bytes or not all(0 < size_bytes <= PAGE_SIZE for size_bytes in load.sizes_bytes):
+        raise InputError(f"sizes: {load.sizes_bytes} bytes, not 1 to {PAGE_SIZE} each")
+    if not 1 <= load.in_flight <= PAGES // 4 // len(load.sizes_bytes):
+        raise InputError(f"in flight: {load.in_flight} messages, not 1 to {PAGES // 4 // len(load.sizes_bytes)}")
+    if min(load.lose_every, load.messages) < 0:
+        raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
+    w = open_world("6.12", world)
+    w.fail_high_order = load.order3_fails
+    return w
+
+
+def _send(allocator: str, load: Load, rows: int, world):
+    """Run a load; return the counts, the tally, a ring of addresses, the oldest in flight, the pages, at its end."""
+    w, key, sizes_bytes = _open(allocator, load, world), ALLOCATORS.index(allocator), np.array(load.sizes_bytes)
+    address, due, counted = np.full((rows, len(sizes_bytes)), NONE), np.zeros(rows, int), np.zeros(len(COUNTS), int)
+    limits = load.in_flight, load.lose_every, load.messages
+    oldest = send_pieces(w, key, sizes_bytes, limits, address, due, counted)
+    seen = counted.copy(), w.tally[0].copy(), address, oldest, w.page.copy()
+    for message in range(oldest, load.messages):
+        release_message(w, key, sizes_bytes, address[message % rows], counted)
+    drain_caches(w)
+    tally, left = w.tally[0], int((w.page["kind"] == FRAGMENT).sum())
+    if counted[HELD] or left or tally.objects_in_use or tally.double_put:
+        raise RuntimeError(f"{allocator}: {counted[HELD]} bytes and {left} pages left, {tally.double_put} put twice")
+    return seen

@@ -1,0 +1,178 @@
+"""Every order of build, send, kfree, reuse, transmit, lose, retransmit, ACK, put and callback, for each alternative.
+
+The programs below run on the machine of `splicelab.evidence.small_world`. What arrives is compared with what was
+meant, byte by byte; nothing but these bytes says "corrupt".
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from tqdm import tqdm
+
+from splicelab.errors import InputError
+from splicelab.evidence.orders import Verdict, search
+from splicelab.evidence.small_world import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb, replaced
+
+Program = str | Sequence[str | Callable[[Machine, int], None]]
+
+# What a caller does for each of its two messages; between two steps anybody else may run.
+BY_REFERENCE = "send attach:header attach:payload attach:trailer"
+PROGRAMS = {
+    "plain_copy": "kmalloc; write; send copy:header copy:payload copy:trailer; kfree",
+    "piecewise": "kmalloc; write; send copy:header MORE; send attach:payload MORE; send copy:trailer; kfree",
+    "kill_notlast": "kmalloc; write; send copy:header MORE; send attach:payload; send copy:trailer; kfree",
+    "copy_in_stack": "kmalloc; write; send copy:header attach:payload copy:trailer; kfree",
+    "fix_callers": f"frag_alloc; write; {BY_REFERENCE}; put_page",
+    "rewrite_helper": f"kmalloc; write; frag_alloc; memcpy; {BY_REFERENCE}; put_page; kfree",
+    "page_per_object": f"alloc_page; write; {BY_REFERENCE}; put_page",
+    "attach_callback": "kmalloc; write; send callback:header attach:payload callback:trailer",
+    "copy_on_ref": "kmalloc; write; send copy_on_ref:header attach:payload copy_on_ref:trailer",
+    "naive_attach": f"kmalloc; write; {BY_REFERENCE}; kfree",
+    "rewritten_header": f"frag_alloc once; write; {BY_REFERENCE}; put_page last",
+    "rewritten_after_reply": f"frag_alloc once; wait_reply; write; {BY_REFERENCE}; put_page last",
+}
+STEP = re.compile(
+    "kmalloc|alloc_page|frag_alloc( once)?|write|memcpy|kfree|put_page( last)?|wait_reply"
+    "|send( (copy|attach|callback|copy_on_ref):(header|payload|trailer))+( MORE)?"
+)
+PIECES = {"header": (0, 2), "payload": (2, 1), "trailer": (3, 1)}  # place in the message, bytes
+RULES = CORRUPT, TWICE, LEAKED, LOST, REUSED = (
+    "other bytes arrived than were meant",
+    "a reference was dropped twice",
+    "memory leaked",
+    "bytes never arrived",
+    "memory in the queue was handed out again",
+)
+
+
+class TwoMessages(Machine):
+    """A caller who sends two messages by a program, on a machine where others act too."""
+
+    rules = RULES
+    fatal = frozenset({TWICE})
+
+    def __init__(self, program: Program):
+        super().__init__()
+        steps = program.split(";") if isinstance(program, str) else program
+        self.program = tuple(step if callable(step) else step.strip() for step in steps)
+        self.steps = 0
+
+    def events(self) -> Iterator[tuple]:
+        """Yield what anybody can do next."""
+        if not self.route:
+            yield from (("_take_route", route) for route in (WIRE, LOOPBACK))
+            return
+        message, step = divmod(self.steps, len(self.program))
+        if message < 2 and (self.program[step] != "wait_reply" or all(self.received[: 4 * message])):
+            yield "_step", message, self.program[step]
+        yield from super().events()
+
+    def faults(self, at_end: bool) -> Iterator[str]:
+        """Yield the rules that memory, queue or receiver break now."""
+        if any(got and got != meant for got, meant in zip(self.received, MEANT, strict=True)):
+            yield CORRUPT
+        too_many = sum(self.refs) - 2 - (self.cache[0] > 0)  # at the end three kinds of pages may have a reference
+        if min(self.refs + self.users) < 0 or len(set(self.freelist)) < len(self.freelist) or at_end and too_many < 0:
+            yield TWICE
+        for frag in (frag for skb in self.queue for frag in skb.frags):
+            if set(self.owner[frag.address : frag.address + frag.size]) - {FREE, frag.owner}:
+                yield REUSED
+        if at_end and (len(self.freelist) < 3 or too_many > 0):
+            yield LEAKED
+        if at_end and not all(self.received):
+            yield LOST
+
+    def _step(self, message, step):
+        self.steps += 1
+        if callable(step):
+            step(self, message)
+            return "caller", f"message {message + 1}: {step.__name__}"
+        verb, *words = step.split()
+        VERBS[verb](self, message, *words)
+        return "caller", f"message {message + 1}: {step}"
+
+
+def _kmalloc(w, message):
+    w.slab = replaced(w.slab, message, w.kmalloc(MESSAGE[message]))
+    w.place = replaced(w.place, message, w.slab[message])
+
+
+def _fragment(w, message, address):
+    w.frag, w.place = replaced(w.frag, message, address), replaced(w.place, message, address)
+
+
+def _frag_alloc(w, message, once=""):
+    owner = KEPT if once else MESSAGE[message]
+    _fragment(w, message, w.frag[0] if once and message else w.frag_alloc(4, owner))
+
+
+def _write(w, message):
+    for start, size in (PIECES["header"], PIECES["trailer"]):
+        meant, address = MEANT[4 * message + start :][:size], w.place[message] + start
+        w.claim(address, size, w.owner[address], meant)
+
+
+def _memcpy(w, message):
+    source, target = w.slab[message], w.frag[message]
+    w.claim(target, 4, w.owner[target], w.memory[source : source + 4])
+
+
+def _send(w, message, *words):
+    frags = ()
+    for how, piece in (word.split(":") for word in words if word != "MORE"):
+        start, size = PIECES[piece]
+        address = message if piece == "payload" else w.place[message] + start
+        frag = Frag(address, size, w.owner[address], how, message)
+        w.hold(frag) if how != "copy" else None
+        frags += (w.copy(frag) if how == "copy" else frag,)
+    *earlier, last = w.queue or (None,)
+    if last and last.state == "queued" and last.message == message:
+        w.queue = (*earlier, last._replace(frags=last.frags + frags, held="MORE" in words))
+    else:
+        start = PIECES[words[0].split(":")[1]][0]
+        w.queue += (Skb(4 * message + start, message, frags, "MORE" in words),)
+
+
+def _put_page(w, message, last=""):
+    if not last or message == 1:
+        w.get_page(w.frag[message], -1)
+
+
+VERBS = {
+    "kmalloc": _kmalloc,
+    "frag_alloc": _frag_alloc,
+    "alloc_page": lambda w, message: _fragment(w, message, w.alloc_page(MESSAGE[message])),
+    "write": _write,
+    "memcpy": _memcpy,
+    "send": _send,
+    "kfree": lambda w, message: w.kfree(w.slab[message]),
+    "put_page": _put_page,
+    "wait_reply": lambda w, message: None,
+}
+
+
+def explore(alternative: str, program: Program = "") -> Verdict:
+    """Try every order of events of an alternative of PROGRAMS, or of a reader's own program.
+
+    A program is a text as in PROGRAMS, or a sequence of its steps and of functions ``step(machine, message)`` that
+    change the machine; message is 0 or 1. A callback frees the message's slab object.
+
+    Raises
+    ------
+    InputError
+        An alternative or a step that is not known, or a program that needs more than this machine has.
+    """
+    if not program and alternative not in PROGRAMS:
+        raise InputError(f"alternative: {alternative!r} is not one of {', '.join(PROGRAMS)}")
+    start = TwoMessages(program or PROGRAMS[alternative])
+    if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
+        raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
+    try:
+        return search(alternative, start)
+    except IndexError:
+        raise InputError(f"program: {alternative} takes more than this machine's three objects, four pages") from None
+
+
+def explore_all() -> list[Verdict]:
+    """Try every order of events of every program in PROGRAMS."""
+    return [explore(name) for name in tqdm(PROGRAMS, desc="programs", delay=2, leave=False)]

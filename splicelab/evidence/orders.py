@@ -1,0 +1,127 @@
+"""Every order in which the events of a small world can happen, and the shortest one that breaks a rule."""
+
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import NamedTuple
+
+import pandas as pd
+from tqdm import tqdm
+
+from splicelab.errors import InputError
+
+MOST_STATES = 1_000_000
+ENDLESS = "the work never ends"
+
+
+def replaced(items: tuple, place: int, item) -> tuple:
+    """Return the items with one of them replaced."""
+    return (*items[:place], item, *items[place + 1 :])
+
+
+class World:
+    """Attributes with immutable values, whose tuple is a state, and methods that change them.
+
+    ``events()`` yields all that can happen next: a method's name and its arguments; it returns who did what, in words.
+    ``faults(at_end)`` yields the rules, of those in ``rules``, broken now; at_end: nothing can happen any more.
+    """
+
+    rules: tuple[str, ...] = ()  # the most telling first
+    fatal: frozenset[str] = frozenset()  # what comes after one of these is not followed
+
+    def at(self, state: tuple) -> "World":
+        """Return a world of this kind in another state."""
+        world = object.__new__(type(self))
+        world.__dict__.update(zip(self.__dict__, state, strict=True))
+        return world
+
+    def after(self, state: tuple, event: tuple) -> tuple["World", tuple, tuple[str, str]]:
+        """Return the world after an event, its state, and what the event says of itself."""
+        world = self.at(state)
+        told = getattr(world, event[0])(*event[1:])
+        return world, tuple(world.__dict__.values()), told
+
+
+class Step(NamedTuple):
+    """An event of a counterexample: who did what, and the world after it."""
+
+    actor: str
+    words: str
+    world: World
+
+
+class Verdict(NamedTuple):
+    """What a search found: states, the orders they stand for, how many of these break a rule, the shortest that does.
+
+    ``orders`` is None where the work may never end; ``broken`` has the shortest way to each rule that was broken.
+    """
+
+    name: str
+    states: int
+    orders: int | None
+    orders_broken: int | None
+    violation: str | None
+    counterexample: list[Step]
+    broken: dict[str, list[Step]]
+
+
+def search(name: str, start: World) -> Verdict:
+    """Visit every state once, the nearest first: two orders that meet in a state are followed as one.
+
+    Raises
+    ------
+    InputError
+        More than MOST_STATES states: the world is not small.
+    """
+    states = [tuple(start.__dict__.values())]
+    number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
+    for here, state in enumerate(tqdm(iter(states), desc=name, unit=" states", delay=2, leave=False)):
+        world = start.at(state)
+        events = list(world.events())
+        faults = set(world.faults(not events))
+        after.append([])
+        for event in () if faults & start.fatal else events:
+            _, reached, _ = start.after(state, event)
+            if reached not in number:
+                number[reached] = len(states)
+                states.append(reached)
+                before.append(here)
+            after[here].append(number[reached])
+        if faults:
+            faulty.add(here)
+            first = dict.fromkeys(faults, [here]) | first
+        if len(states) > MOST_STATES:
+            raise InputError(f"{name}: more than {MOST_STATES:,} states; it takes a smaller world to try every order")
+    orders, unbroken = [0] * len(states), [0] * len(states)
+    try:
+        for here in TopologicalSorter(dict(enumerate(after))).static_order():  # ends first
+            orders[here] = sum(orders[place] for place in after[here]) or 1
+            unbroken[here] = 0 if here in faulty else sum(unbroken[place] for place in after[here]) or not after[here]
+        counts = orders[0], orders[0] - unbroken[0]
+    except CycleError as cycle:
+        loop = cycle.args[1][:0:-1]  # the graph was given backwards, and one state stands at both ends
+        begin = loop.index(min(loop))
+        counts, first[ENDLESS] = (None, None), [*loop[begin:], *loop[: begin + 1]]
+    broken = {}
+    for rule in (rule for rule in (*start.rules, ENDLESS) if rule in first):
+        way = first[rule]
+        while way[0]:
+            way = [before[way[0]], *way]
+        broken[rule] = [_step(start, states[here], states[there]) for here, there in pairwise(way)]
+    violation = next(iter(broken), None)
+    return Verdict(name, len(states), *counts, violation, broken.get(violation, []), broken)
+
+
+def _step(start: World, state: tuple, wanted: tuple) -> Step:
+    """Return the event that leads from one state to the other."""
+    changes = (start.after(state, event) for event in start.at(state).events())
+    return next(Step(*told, world) for world, reached, told in changes if reached == wanted)
+
+
+def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """Return verdicts as a table: a row a program, the last column the shortest way to what it broke, in words."""
+    rows = [verdict._asdict() for verdict in verdicts]
+    for row in rows:
+        row["violation"] = row["violation"] or "none in any order"
+        row["counterexample"] = "; ".join(f"{step.actor}: {step.words}" for step in row["counterexample"])
+    return pd.DataFrame(rows, dtype=object).drop(columns="broken").set_index("name")

@@ -1,0 +1,141 @@
+"""Many runs at once: every combination of callers, alternatives, allocators, delays …, one row each, counted.
+
+Kernels run without the GIL, so threads do for one machine; any `concurrent.futures` executor for more, such as Dask's
+``Client(...).get_executor()``. The table is the same, bit for bit.
+"""
+
+import functools
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import pandas as pd
+
+from splicelab._jit import KEY
+from splicelab.alternatives import BUILT_IN, OWN
+from splicelab.callers import load_callers
+from splicelab.errors import InputError
+from splicelab.evidence.counted import Tally, outcome, run
+from splicelab.kernel.frag import ALLOCATORS
+from splicelab.kernel.profiles import PROFILES
+from splicelab.kernel.world import new_world
+
+AXES = ("caller", "alternative", "profile", "payload_bytes", "trailer_bytes", "mtu", "allocator", "flag")
+AXES += ("scatter_gather", "nodelay", "ack_delay", "lose_every", "messages", "moves_bytes")
+DEFAULTS = {"messages": 10_000, "moves_bytes": False}
+SAVE_EVERY_S = 1.0
+_callers = functools.cache(load_callers)
+_own = threading.local()
+
+
+def sweep(
+    grid: Mapping, executor: Executor | None = None, store: str | Path | None = None, progress: bool | None = None
+) -> pd.DataFrame:
+    """Return one row per combination of the grid, in the grid's order: its values, how it ended, every counter.
+
+    Parameters
+    ----------
+    grid : mapping of str to value or list of values
+        AXES by name, arguments of `splicelab.evidence.counted.run`; 10,000 ``messages`` unless given. Without
+        ``moves_bytes`` no byte is looked at, and what went through is "taken" instead of "delivered".
+    executor : Executor, optional
+        Threads, one a CPU, unless given. A reader's own alternative is known to this process alone: use threads.
+    store : path, optional
+        File of finished rows, replaced in one step: an interrupted sweep called again goes on with the rest.
+    progress : bool, optional
+        Show a bar; None shows it on a terminal only.
+
+    Raises
+    ------
+    InputError
+        A name that is in no table, or a store that does not belong to these sources. A combination that the caller
+        never sends or the model does not hold is a row that says so.
+    """
+    from tqdm import tqdm
+
+    cells, rows, futures = _cells(grid), _load(store), {}
+    todo = [cell for cell in cells if _name(cell) not in rows]
+    pool, saved_s = executor or ThreadPoolExecutor(os.cpu_count()), time.monotonic()
+    bar = tqdm(total=len(cells), initial=len(cells) - len(todo), disable=None if progress is None else not progress)
+    try:
+        for cell in todo[:1]:  # here, so that compiled code is in the file cache before other processes look for it
+            rows[_name(cell)] = count_cell(cell)
+            bar.update()
+        futures = {pool.submit(count_cell, cell): _name(cell) for cell in todo[1:]}
+        for future in as_completed(futures):
+            rows[futures[future]] = future.result()
+            bar.update()
+            if time.monotonic() > saved_s + SAVE_EVERY_S:
+                _save(store, rows)
+                saved_s = time.monotonic()
+    finally:
+        for future in futures:
+            future.cancel()
+        if executor is None:
+            pool.shutdown()
+        rows |= {name: f.result() for f, name in futures.items() if f.done() and not (f.cancelled() or f.exception())}
+        _save(store, rows)
+        bar.close()
+    return pd.DataFrame([cell | rows[_name(cell)] for cell in cells]).astype(dict.fromkeys(Tally._fields, "Int64"))
+
+
+def count_cell(cell: dict) -> dict:
+    """Run one combination in this thread's own world; return its outcome and counters by name."""
+    if not hasattr(_own, "world"):
+        _own.world = new_world()
+    options = {key: value for key, value in cell.items() if key != "caller"}
+    try:
+        tally = run(_callers()[cell["caller"]], **options, world=_own.world)
+    except InputError as error:
+        return {"outcome": f"not run: {error}"} | dict.fromkeys(Tally._fields)
+    ended = outcome(tally)
+    return {"outcome": "taken" if ended == "delivered" and not cell["moves_bytes"] else ended} | tally._asdict()
+
+
+def _cells(grid: Mapping[str, object]) -> list[dict]:
+    """Return the combinations of a grid as plain values, the last axis fastest."""
+    known = {"caller": _callers(), "alternative": (*BUILT_IN, *OWN), "profile": PROFILES, "allocator": ALLOCATORS}
+    axes = {}
+    for name, given in {**grid, **{key: value for key, value in DEFAULTS.items() if key not in grid}}.items():
+        if name not in AXES:
+            raise InputError(f"grid: {name!r} is not one of {', '.join(AXES)}")
+        values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+        axes[name] = [value.item() if hasattr(value, "item") else value for value in values]
+        if unknown := [value for value in axes[name] if value not in known.get(name, axes[name])]:
+            raise InputError(f"grid: {name}: {unknown[0]!r} is not one of {', '.join(known[name])}")
+        if not axes[name]:
+            raise InputError(f"grid: {name}: no value")
+    if missing := [name for name in ("caller", "alternative") if name not in axes]:
+        raise InputError(f"grid: no {missing[0]}")
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _name(cell: dict) -> str:
+    return json.dumps(cell, sort_keys=True)
+
+
+def _load(store: str | Path | None) -> dict[str, dict]:
+    """Return the finished rows of a store by the name of their combination."""
+    if store is None or not Path(store).exists():
+        return {}
+    try:
+        sources, rows = json.loads(Path(store).read_text(encoding="utf-8"))
+        is_whole = all(set(row) == {"outcome", *Tally._fields} for row in rows.values())
+    except (ValueError, TypeError, AttributeError):
+        is_whole = False
+    if not is_whole or sources != KEY:
+        raise InputError(f"{Path(store).name}: {'made by other sources' if is_whole else 'not a sweep'}; move it away")
+    return rows
+
+
+def _save(store: str | Path | None, rows: dict[str, dict]) -> None:
+    """Replace the store in one step, where there is one."""
+    if store is not None:
+        new = Path(f"{store}.new")
+        new.write_text(json.dumps([KEY, rows]), encoding="utf-8")
+        os.replace(new, store)

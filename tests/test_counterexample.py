@@ -1,0 +1,38 @@
+"""The time line of a counterexample: legible, and it shows the bytes of the search."""
+
+import pytest
+from legible import assert_legible, words
+
+from splicelab.errors import InputError
+from splicelab.evidence.allocator_races import WORLDS
+from splicelab.evidence.interleavings import PROGRAMS, REUSED, TwoMessages, explore
+from splicelab.evidence.orders import search
+from splicelab.show.counterexample import time_line
+
+
+class Corrupt(TwoMessages):
+    """A message in two calls, whose callback comes after the first: followed until other bytes arrive."""
+
+    fatal = frozenset(TwoMessages.rules) - {REUSED}
+
+    def __init__(self):
+        super().__init__("kmalloc; write; send callback:header; send attach:payload callback:trailer")
+        self.losses = self.splits = 0
+
+
+@pytest.mark.parametrize("name", ["naive_attach", "rewritten_header", "early_callback"])
+def test_a_time_line_is_legible_and_ends_in_what_the_receiver_got(name):
+    verdict = explore(name) if name in PROGRAMS else search(name, Corrupt())
+    figure = time_line(verdict)
+    assert_legible(figure)
+    drawn = [text.get_text() for text, _ in words(figure)]
+    received = verdict.counterexample[-1].world.received
+    assert all(f"{value:02x}" in drawn for value in received if value)
+    assert sum(text.startswith("message 1:") for text in drawn) >= 3
+
+
+def test_without_a_counterexample_there_is_nothing_to_draw():
+    with pytest.raises(InputError, match="fix_callers: no counterexample"):
+        time_line(explore("fix_callers"))
+    with pytest.raises(InputError, match="cache: no counterexample of a message"):
+        time_line(search("cache", WORLDS["page_frag_cache, no lock"]))

@@ -1,0 +1,50 @@
+"""Figures of lifetimes and of the matrix: legible, and the Explorer comes back to the same picture."""
+
+import pytest
+from legible import assert_legible
+
+from splicelab.evidence.lifetimes import moments, sweep
+from splicelab.evidence.matrix import matrix
+from splicelab.show.lifetime import Rates, life, life_text, lifetime_explorer, rates
+from splicelab.show.matrix import ends_grid, ends_text, same_owner
+
+
+@pytest.mark.parametrize(("kernel", "object_bytes", "zeroed"), [("6.1", 32, False), ("6.12", 16384, True)])
+def test_a_life_is_legible(kernel, object_bytes, zeroed):
+    assert_legible(life(moments(kernel, object_bytes, zeroed)))
+
+
+def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
+    lines = life_text(moments()).splitlines()
+    assert lines[2].startswith("3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it")
+    assert lines[4].endswith("queue empty; received ee ee … ac b9")
+
+
+def test_rates_are_legible():
+    assert_legible(rates({f"{pressure}": sweep(pressure=pressure) for pressure in (0, 1)}))
+    assert_legible(Rates().figure)
+
+
+def test_the_explorer_follows_and_comes_back():
+    explorer = lifetime_explorer(1000)
+    first = explorer._picture.value
+    explorer.controls["kernel"].value, explorer.controls["size"].value = "6.17", "16384 bytes (large kmalloc)"
+    text = explorer._repr_mimebundle_()[0]["text/plain"]
+    assert explorer.error is None and "pages put back that nobody had taken" in text
+    explorer.controls["kernel"].value, explorer.controls["size"].value = "6.1", "32 bytes"
+    for pressure in (16.0, 0.0, 1.0):
+        explorer.controls["pressure"].value = pressure
+        assert explorer.error is None
+    assert explorer._picture.value == first
+
+
+def test_the_matrix_is_legible_and_says_the_same_in_words():
+    table = matrix(("6.12", "6.12+v3"), ("slab", "stack", "vmalloc'd stack"))
+    ends = same_owner(table)
+    assert_legible(ends_grid(ends, "kernel"))
+    lines = ends_text(ends).splitlines()
+    assert lines[0] == (
+        "slab object, fresh memory: any kernel, no flag or no SG: copied; 6.12: refused (-EIO); "
+        "6.12+v3: slab copied, rest spliced"
+    )
+    assert lines[2].startswith("kernel stack: ") and lines[2].endswith("6.12+v3: silently wrong")
