@@ -75,6 +75,11 @@ def test_who_acts_is_read_from_the_message():
     assert story.acting(trace("sunrpc_server", "fix_callers")) == ""
 
 
+def test_where_the_flag_is_ignored_helper_and_stack_copy_both():
+    seen = trace("iscsi_tcp", "rewrite_helper", "6.12", 4096, scatter_gather=False)
+    assert [story.places(seen)[place] for place in ("helper", "sendmsg")] == ["copies 48 bytes", "copies 4,144 bytes"]
+
+
 def test_what_is_refused_is_never_held():
     refused = trace("iscsi_tcp", profile="6.12", payload_bytes=4096, trailer_bytes=4)
     assert [column.way for column in story.columns(refused)] == ["refused (-EIO)", "not sent", "not sent"]

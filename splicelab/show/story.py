@@ -126,13 +126,16 @@ def acting(trace: Trace) -> str:
 def places(trace: Trace) -> dict[str, str]:
     """Return in words what happens at each place of the call path; no words where there is nothing."""
     tally, acts = trace.tally, acting(trace)
-    copied = counted(tally.copied_bytes, "byte") if tally.copied_bytes else "nothing"
+    called = next(place for place, event in enumerate(trace.events) if event.name == "call")
+    helped = sum(event.third for event in trace.events[:called] if event.name == "copy")
+    parts = (helped, tally.copied_bytes - helped)
+    copies = [f"copies {counted(part, 'byte')}" if part else "copies nothing" for part in parts]
     cut = counted(sum(event.name == "frag_alloc" for event in trace.events[: trace.looked_at]), "fragment")
     builds = cut[0] != "0"
     return {
         "caller": f"builds {cut}" if acts == "caller" and builds else counted(tally.sends, "call"),
-        "helper": f"copies {copied}" if acts == "helper" else "",
-        "sendmsg": "refuses slab" if tally.eio else "copies nothing" if acts == "helper" else f"copies {copied}",
+        "helper": copies[0] if acts == "helper" else "",
+        "sendmsg": "refuses slab" if tally.eio else copies[1],
         "skb": f"{len(trace.skbs)} skb, {counted(tally.frag_slots, 'frag')}",
         "wire": "lost, sent again" if tally.retransmits else counted(tally.segments, "segment"),
         "ACK": f"drops {counted(tally.frag_slots, 'ref')}",
