@@ -20,10 +20,10 @@ def test_an_object_is_held_alone_and_a_fragment_with_its_block():
     lines = wait_text(1, wait()).splitlines()
     assert len(lines) == len(WAYS)
     assert lines[0] == (
-        "copy_in_stack: 48 bytes copied and 0 callbacks a message; 64 in flight hold 32,768 bytes beside the payload"
+        "copy_in_stack: a message has 48 bytes copied, callbacks: 0; 64 in flight hold 32,768 bytes beside the payload"
     )
     assert lines[3] == (
-        "attach_callback: 0 bytes copied and 1 callbacks a message; 64 in flight hold 4,096 bytes beside the payload"
+        "attach_callback: a message has 0 bytes copied, callbacks: 1; 64 in flight hold 4,096 bytes beside the payload"
     )
 
 

@@ -132,13 +132,15 @@ def places(trace: Trace) -> dict[str, str]:
     copies = [f"copies {counted(part, 'byte')}" if part else "copies nothing" for part in parts]
     cut = counted(sum(event.name == "frag_alloc" for event in trace.events[: trace.looked_at]), "fragment")
     builds = cut[0] != "0"
+    objects = sum(column.end == "kfree by callback" for column in columns(trace))
+    refs = counted(tally.frag_slots - objects, "ref")
     return {
         "caller": f"builds {cut}" if acts == "caller" and builds else counted(tally.sends, "call"),
         "helper": copies[0] if acts == "helper" else "",
         "sendmsg": "refuses slab" if tally.eio else copies[1],
         "skb": f"{len(trace.skbs)} skb, {counted(tally.frag_slots, 'frag')}",
         "wire": "lost, sent again" if tally.retransmits else counted(tally.segments, "segment"),
-        "ACK": f"drops {counted(tally.frag_slots, 'ref')}",
+        "ACK": f"{refs}, {counted(objects, 'callback')}" if objects else f"drops {refs}",
     }
 
 

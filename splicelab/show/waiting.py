@@ -24,7 +24,7 @@ def wait(caller: str = "iscsi_tcp", pages: int = 1, **options) -> dict[str, list
 
 def wait_text(pages: int, found: dict[str, list[Tally]]) -> str:
     """Say in words what is drawn, a line an answer."""
-    words = "{}: {:g} bytes copied and {:g} callbacks a message; 64 in flight hold {:,} bytes beside the payload"
+    words = "{}: a message has {:g} bytes copied, callbacks: {:g}; 64 in flight hold {:,} bytes beside the payload"
     return "\n".join(
         words.format(way, t[0].copied_bytes / MESSAGES, t[0].notifications / MESSAGES, _held(t[-1], pages))
         for way, t in found.items()
