@@ -6,7 +6,7 @@ from legible import assert_legible
 from splicelab.evidence.lifetimes import moments, sweep
 from splicelab.evidence.matrix import matrix
 from splicelab.show.lifetime import Rates, life, life_text, lifetime_explorer, rates
-from splicelab.show.matrix import ends_grid, ends_text, same_owner
+from splicelab.show.matrix import by_piece, ends_grid, ends_text, same_owner
 
 
 @pytest.mark.parametrize(("kernel", "object_bytes", "zeroed"), [("6.1", 32, False), ("6.12", 16384, True)])
@@ -44,7 +44,15 @@ def test_the_matrix_is_legible_and_says_the_same_in_words():
     assert_legible(ends_grid(ends, "kernel"))
     lines = ends_text(ends).splitlines()
     assert lines[0] == (
-        "slab object, fresh memory: any kernel, no flag or no SG: copied; 6.12: refused (-EIO); "
-        "6.12+v3: slab copied, rest spliced"
+        "slab object, fresh memory: no flag, or no SG: copied; 6.12: refused (-EIO); 6.12+v3: slab copied, rest spliced"
     )
     assert lines[2].startswith("kernel stack: ") and lines[2].endswith("6.12+v3: silently wrong")
+
+
+def test_the_place_of_a_piece_decides_how_its_refusal_is_heard():
+    ends = by_piece(matrix(("6.12",), ("slab", "page"), ("slab", "page")), "6.12")
+    assert_legible(ends_grid(ends, "owner of the trailer"))
+    assert ends_text(ends) == (
+        "slab object: slab object: refused (-EIO); page cache: refused (-EIO)\n"
+        "page cache: slab object: short; page cache: spliced"
+    )

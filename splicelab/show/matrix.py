@@ -15,7 +15,7 @@ FILLS |= {
     "short": FILL["short send"],
     "silently wrong": FILL["corrupt bytes"],
 }
-WITHOUT = "any kernel,\nno flag or no SG"
+WITHOUT = "no flag,\nor no SG"  # whatever the kernel
 ORDER = {owner: place for place, owner in enumerate((*MODEL_OWNERS, VMALLOC_STACK))}
 LABELS = {name: owner.label for name, owner in OWNERS.items()} | {"page": "page cache"}
 
@@ -31,6 +31,13 @@ def same_owner(table: pd.DataFrame) -> pd.DataFrame:
     order = sorted(column.unique(), key=lambda name: name != WITHOUT)
     found = same.groupby([row, column], sort=False).outcome.agg(lambda ends: "\n".join(ends.unique()))
     return found.unstack(sort=False).loc[row.unique(), order]
+
+
+def by_piece(table: pd.DataFrame, kernel: str) -> pd.DataFrame:
+    """Return the outcomes on one kernel, spliced from fresh memory: owner of the header by owner of the trailer."""
+    fresh = table.query("kernel == @kernel and flag and scatter_gather and next_message == 'fresh memory'")
+    ends = fresh.pivot(index="header", columns="trailer", values="outcome")
+    return ends.loc[fresh.header.unique(), fresh.trailer.unique()].rename(index=LABELS, columns=LABELS)
 
 
 def ends_grid(ends: pd.DataFrame, of: str) -> Figure:
