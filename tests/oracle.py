@@ -56,7 +56,9 @@ def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, all
     calls = []
     for send in caller.sends(profile, payload_bytes, trailer_bytes):
         calls.append((send.method, list(pieces(send, caller, owners))))
-    if alternative in ("plain_copy", "copy_in_stack", "fix_callers"):
+    if alternative == "page_per_object":
+        alternative, allocator = "fix_callers", "page_per_object"
+    if alternative not in ("piecewise", "kill_notlast"):
         method = "copy" if alternative == "plain_copy" or profile == OLD else "splice"
         calls = [(method, [piece for _, parts in calls for piece in parts])]
     took, is_stable = False, True
@@ -64,11 +66,14 @@ def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, all
         went, call_took = True, False
         for role, size_bytes, owner in parts:
             changes = will_change(caller, role, owner, size_bytes)
-            if alternative == "fix_callers" and role != "payload" and owner not in IN_PAGES:
+            is_built_in_frag = alternative == "fix_callers" and role != "payload" and owner not in IN_PAGES
+            if is_built_in_frag or alternative == "rewrite_helper" and is_slab(owner, size_bytes):
                 owner, changes = ("slab" if allocator == "kmalloc" else "page_frag"), False
+            waits = alternative in ("attach_callback", "copy_on_ref") and owner in ("slab", "large_kmalloc")
+            changes = changes and not waits  # memory of its own for each message, freed by the callback
             how = "attached" if method == "sendpage" else "copied"
             if method == "splice" and flag:
-                how = attach(owner, size_bytes, profile)
+                how = "attached" if waits and is_slab(owner, size_bytes) else attach(owner, size_bytes, profile)
             if not scatter_gather:
                 how = "copied"
             went = went and how != "refused"

@@ -168,7 +168,8 @@ def test_where_the_flag_is_not_given_or_not_supported_everything_is_copied(alter
         tally = run(SIW, alternative, profile, 4, **options, **LOSSY)
         assert outcome(tally) == "delivered"
         if profile != "6.1" or "scatter_gather" in options:
-            assert (tally.copied_bytes, tally.spliced_bytes, tally.sendpages) == (4 * 4116, 0, 0)
+            twice_bytes = 20 if alternative == "rewrite_helper" else 0  # the helper has copied slab data before (C8)
+            assert (tally.copied_bytes, tally.spliced_bytes, tally.sendpages) == (4 * (4116 + twice_bytes), 0, 0)
 
 
 def test_count_only_counts_the_same():

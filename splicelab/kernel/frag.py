@@ -5,7 +5,7 @@ Linux 6.12 net/core/sock.c: skb_page_frag_refill; the v3 patch's alloc_skb_frag 
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import FRAGMENT, alloc_pages, free_pages, get_page, put_page, unsigned
+from splicelab.kernel.memory import FRAGMENT, alloc_block, alloc_pages, free_pages, get_page, put_page, unsigned
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.world import FRAG_ALLOC, FRAG_FREE, NONE, PAGE_SIZE, log
 
@@ -151,6 +151,15 @@ def frag_alloc(w, allocator, size_bytes):
         w.tally[0].frag_allocs += 1
         log(w, FRAG_ALLOC, address, size_bytes, 0)
     return address
+
+
+@jit
+def frag_or_block(w, allocator, size_bytes):
+    """Return a piece from one of the ALLOCATORS; what is larger than a page has a block of its own."""
+    if size_bytes <= PAGE_SIZE or allocator == KMALLOC:
+        return frag_alloc(w, allocator, size_bytes)
+    w.tally[0].frag_allocs += 1
+    return alloc_block(w, size_bytes, FRAGMENT)
 
 
 @jit(forceinline=True)

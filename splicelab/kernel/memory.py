@@ -41,6 +41,16 @@ def alloc_pages(w, order, kind):
     return head
 
 
+@jit
+def alloc_block(w, size_bytes, kind):
+    """Return the address of one block of new pages that holds so many bytes, or NONE."""
+    order = 0
+    while (PAGE_SIZE << order) < size_bytes:
+        order += 1
+    head = alloc_pages(w, order, kind)
+    return head * PAGE_SIZE if head != NONE else NONE
+
+
 @jit(forceinline=True)
 def free_pages(w, head):
     """Give a block back to the page allocator, whatever its count says."""

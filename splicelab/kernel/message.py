@@ -6,9 +6,9 @@ written down before the alternative runs and independently of it; the receiver c
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import drain_caches, frag_alloc, frag_free, page_frag_alloc
+from splicelab.kernel.frag import drain_caches, frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_pages, put_page
+from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_block, put_page
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
@@ -48,10 +48,7 @@ def alloc_owned(w, owner, size_bytes):
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
-    order = 0
-    while (PAGE_SIZE << order) < size_bytes:
-        order += 1
-    return alloc_pages(w, order, (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK]) * PAGE_SIZE
+    return alloc_block(w, size_bytes, (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK])
 
 
 @jit
@@ -128,7 +125,7 @@ def build_in_frag(w, place, allocator):
     if is_paged(w, place):
         build(w, place)
     else:
-        w.piece[place].address = frag_alloc(w, allocator, w.piece[place].size_bytes)
+        w.piece[place].address = frag_or_block(w, allocator, w.piece[place].size_bytes)
         write_piece(w, place, w.plan[0].messages)
 
 
@@ -148,7 +145,7 @@ def add_replaced(w, place, allocator):
     if w.page[w.page[piece.address // PAGE_SIZE].head].kind != SLAB:
         add_piece(w, place)
         return NONE
-    address = frag_alloc(w, allocator, piece.size_bytes)
+    address = frag_or_block(w, allocator, piece.size_bytes)
     if w.moves_bytes != 0:
         copy_bytes(w.arena, address, w.arena, piece.address, piece.size_bytes)
     w.tally[0].copies += 1
@@ -193,6 +190,8 @@ def open_run(w):
         plan.bytes += piece.size_bytes
         if piece.role == PAYLOAD or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
+            if piece.owner in (OWN_SLAB, OWN_LARGE):
+                w.object_next[piece.address // OBJECT_GRAIN] = 1  # the owner shows it too: no callback frees it
             write_piece(w, place, 0)
 
 
