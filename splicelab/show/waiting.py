@@ -9,9 +9,9 @@ from splicelab.show.explorer import Explorer
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#666666"
-DOTS = (0, (1, 1.5))  # lets the line below it be seen
+DOTS, DASHES = (0, (1, 1.5)), (0, (4, 2))  # black ones, which let the line below them be seen
 WAYS = {"copy_in_stack": (FRAGMENT, "-"), "fix_callers": (FRAGMENT, DOTS), "page_per_object": (PAGE, "-")}
-WAYS |= {"attach_callback": (OBJECT, "-"), "copy_on_ref": (OBJECT, DOTS)}
+WAYS |= {"attach_callback": (OBJECT, "-"), "copy_on_ref": (OBJECT, DASHES)}
 IN_FLIGHT, MESSAGES = (1, 4, 16, 64), 64
 
 
