@@ -43,6 +43,6 @@ def check_empty(w):
 
 
 def as_test(machine):
-    """Return the test of a machine; make soak runs it longer."""
-    machine.TestCase.settings = settings(stateful_step_count=STEPS)
+    """Return the test of a machine; make soak runs it longer, but a machine's example is a whole history."""
+    machine.TestCase.settings = settings(stateful_step_count=STEPS, max_examples=min(settings().max_examples, 2000))
     return pytest.mark.soak(machine.TestCase)
