@@ -53,14 +53,13 @@ def alloc_block(w, size_bytes, kind):
 
 @jit(forceinline=True)
 def free_pages(w, head):
-    """Give a block back to the page allocator, whatever its count says."""
+    """Give a block without references back to the page allocator."""
     first = w.page[unsigned(head)]
     order = unsigned(first.order)
+    w.tally[0].pages_in_use -= 1 << first.order
     first.kind = FREE
-    first.refcount = 0
     first.next = w.free_pages[order]
     w.free_pages[order] = head
-    w.tally[0].pages_in_use -= 1 << first.order
 
 
 @jit(forceinline=True)
@@ -85,13 +84,11 @@ def put_page(w, page):
     """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
     head = unsigned(w.page[unsigned(page)].head)
     first, tally = w.page[head], w.tally[0]
-    if is_frozen(w, first.kind):
+    if first.refcount <= 0:  # so it is on every frozen page
+        tally.double_put += not is_frozen(w, first.kind)
         return
-    if first.refcount <= 0:
-        tally.double_put += 1
-        return
-    first.refcount -= 1
     tally.put_page += 1
+    first.refcount -= 1
     if first.refcount == 0:
         free_pages(w, head)
 

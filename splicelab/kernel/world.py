@@ -70,7 +70,8 @@ STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
     [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
-    + [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")]
+    + [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")],
+    align=True,  # 24 bytes: at 23, allocating took a third longer
 )
 _SCALARS = (
     *("moves_bytes", "page_brk", "fail_high_order", "from_reserves", "free_skb", "transmitted", "logging", "events"),
