@@ -13,7 +13,7 @@ help:
 	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
 	@echo "make notebooks  rerun and rewrite all notebooks"
 	@echo "make soak       longer searches for counterexamples"
-	@echo "make bench      compare the kernels with C on this machine"
+	@echo "make bench      compare the kernels with C on this machine, and keep the samples in data/bench"
 	@echo "make clean      remove build/ and .venv"
 
 .venv/ready: pyproject.toml tools/build_env.sh
@@ -56,8 +56,8 @@ soak: .venv/ready
 	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
 
 bench: .venv/ready
-	@echo "Comparing the kernels with C, at most 5 minutes; leave the machine alone meanwhile"
-	@$(BIN)/splicelab bench
+	@echo "Long runs, then the kernels against C, some minutes in all; leave the machine alone meanwhile"
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m bench $(if $(NOTE),--note "$(NOTE)")
 
 clean:
 	rm -rf build .venv

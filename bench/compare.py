@@ -14,7 +14,7 @@ import numpy as np
 from numba import config
 from tqdm import tqdm
 
-from bench import loops
+from bench import loops, message
 from splicelab.errors import InputError
 from splicelab.evidence.timing import AGAIN, compare, describe, environment, median_interval
 from splicelab.evidence.unit_costs import ALLOC_BYTES
@@ -30,7 +30,7 @@ ARENA_BYTES = 256 << 20
 PAGE_BYTES = 4096
 MESSAGES = 2048
 SAMPLES = 201
-SAMPLE_MS = 1.0
+SAMPLE_MS, MESSAGE_SAMPLE_MS = 1.0, 5.0
 BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01}
 SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
 
@@ -46,6 +46,8 @@ class Case:
     run_kernel: Callable[[int], int]
     run_reference: Callable[[int], int]
     cycle: int = 16  # after so many operations the sum does not depend on where they began
+    sample_ms: float = SAMPLE_MS
+    same_iterations: bool = True
 
 
 def build(folder: Path) -> ctypes.CDLL:
@@ -122,8 +124,21 @@ def alloc_cases(library: ctypes.CDLL) -> Iterator[Case]:
         yield Case("alloc", name, ALLOC_BYTES, "C", *both)
 
 
-def measure(case: Case, samples: int) -> dict:
-    """Return one row; both sides must give the same checksum.
+def message_cases(library: ctypes.CDLL) -> Iterator[Case]:
+    """Yield one whole message, count-only, against C and against plain Python; all counters must agree."""
+    memory = aligned(library.connection_bytes())
+    sides = (("message", "C", message.reference(library, memory)), ("python", "plain Python", message.python()))
+    for group, name, run_reference in sides:
+        yield Case(
+            *(group, message.ALTERNATIVE, message.PAYLOAD_BYTES, name, message.model(), run_reference),
+            cycle=MESSAGES,
+            sample_ms=MESSAGE_SAMPLE_MS,
+            same_iterations=group == "message",
+        )
+
+
+def measure(case: Case, samples: int) -> tuple[dict, dict]:
+    """Return one row, and its samples in ns by side; both sides must give the same checksum.
 
     Raises
     ------
@@ -133,11 +148,13 @@ def measure(case: Case, samples: int) -> dict:
     if case.run_kernel(case.cycle) != case.run_reference(case.cycle):
         raise InputError(f"bench: {case.kernel}, {case.size_bytes} bytes: kernel and {case.reference} disagree")
     kernels = {"reference": case.run_reference, "kernel": case.run_kernel}
-    timing = compare(kernels, samples=samples, sample_ms=SAMPLE_MS, progress=False)
+    timing = compare(
+        kernels, samples=samples, sample_ms=case.sample_ms, same_iterations=case.same_iterations, progress=False
+    )
     ratio, low, high = timing.ratio("kernel")
     _, aa_low, aa_high = timing.ratio("reference" + AGAIN)
     extra_ns, _, _ = median_interval(timing.samples_ns["kernel"] - timing.samples_ns["reference"])
-    return {
+    row = {
         "class": case.group,
         "kernel": case.kernel,
         "size_bytes": case.size_bytes,
@@ -149,6 +166,7 @@ def measure(case: Case, samples: int) -> dict:
         "aa_high": aa_high,
         "extra_ns": extra_ns,
     }
+    return row, {side: [round(float(ns), 4) for ns in column] for side, column in timing.samples_ns.items()}
 
 
 def is_within(row: dict) -> bool:
@@ -168,8 +186,10 @@ def format_row(row: dict) -> str:
     )
 
 
-def run(json: bool = False, samples: int = SAMPLES) -> dict:
+def run(json: bool = False, samples: int = SAMPLES) -> tuple[dict, list[dict]]:
     """Measure all rows and print them, as a table or as JSON; an interrupt keeps the rows that are done.
+
+    Return environment and rows as printed in JSON, and besides the samples behind each row.
 
     Raises
     ------
@@ -178,14 +198,16 @@ def run(json: bool = False, samples: int = SAMPLES) -> dict:
     """
     if config.DISABLE_JIT:
         raise InputError("bench: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
-    rows = []
+    rows, raw = [], []
     facts = environment()
     with tempfile.TemporaryDirectory() as folder:
         library = build(Path(folder))
-        cases = [*copy_cases(library), *alloc_cases(library)]
+        cases = [*copy_cases(library), *alloc_cases(library), *message_cases(library)]
         try:
             for case in tqdm(cases, desc="bench", unit="row", disable=None, leave=False):
-                rows.append(measure(case, samples))
+                row, columns = measure(case, samples)
+                rows.append(row)
+                raw.append(columns)
         except KeyboardInterrupt:
             facts["interrupted"] = f"after {len(rows)} of {len(cases)} rows"
     result = {"environment": facts, "rows": rows}
@@ -193,7 +215,7 @@ def run(json: bool = False, samples: int = SAMPLES) -> dict:
         print(json_module.dumps(result, indent=1))
     else:
         print(describe(facts), *map(format_row, rows), sep="\n")
-    return result
+    return result, raw
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numba
-from numba.core import config, event
+from numba.core import config, event, types
 
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
@@ -102,6 +102,16 @@ def jit(function: Callable | None = None, **options) -> Callable:
     ours = PACKAGE in Path(function.__code__.co_filename).resolve().parents
     before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
     try:
-        return numba.njit(**{"nogil": True, "cache": ours and FOLDER is not None, **options})(function)
+        options = {"nogil": True, **options}
+        kernel = numba.njit(**{"cache": ours and FOLDER is not None, **options})(function)
     finally:
         config.CACHE_DIR = before
+    find = kernel.get_call_template  # asked whenever one kernel calls another
+    kernel.get_call_template = lambda args, kws: find(map(_widen, args), {name: _widen(kws[name]) for name in kws})
+    return kernel
+
+
+def _widen(kind: types.Type) -> types.Type:
+    """Return int64 for any signed integer, and a constant's type for the constant: numba compiles for each kind."""
+    kind = types.unliteral(kind)
+    return types.int64 if isinstance(kind, types.Integer) and kind.signed else kind

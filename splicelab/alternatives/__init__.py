@@ -36,6 +36,12 @@ def alternative(name: str):
     return register
 
 
+@jit(inline="always")
+def _nothing(w):
+    """Fill a rung that no alternative stands on."""
+    return 0
+
+
 def send_message(w, key):
     """Send one message by the alternative with this number in BUILT_IN."""
     return FUNCTIONS[key](w)
@@ -44,7 +50,8 @@ def send_message(w, key):
 @overload(send_message)
 def _send_message(w, key):
     """Choose by number, so that the cache finds compiled code; flat, as a nested step compiles all steps below it."""
-    a, b, c, d, e, f, g, h, i, j, k, m = (*FUNCTIONS, *FUNCTIONS[-1:] * (RUNGS - len(FUNCTIONS)))
+    parts = [jit(inline="always")(function.py_func) for function in FUNCTIONS]  # of this kernel: none compiled alone
+    a, b, c, d, e, f, g, h, i, j, k, m = (*parts, *[_nothing] * (RUNGS - len(FUNCTIONS)))
 
     def send(w, key):
         if key < 4:

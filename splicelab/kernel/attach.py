@@ -8,9 +8,9 @@ from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import skb_page_frag_refill
 from splicelab.kernel.iov import iov_advance, iov_take
-from splicelab.kernel.memory import SLAB, put_page, sendpage_ok
+from splicelab.kernel.memory import SLAB, head_of, put_page, sendpage_ok, unsigned
 from splicelab.kernel.skb import grow, queue_tail
-from splicelab.kernel.skb_frag import append_frag, can_coalesce, copy_to_frag
+from splicelab.kernel.skb_frag import NO_OBJECT, append_frag, can_coalesce, copy_to_frag
 from splicelab.kernel.slab import object_at
 from splicelab.kernel.world import (
     BY_PROFILE,
@@ -51,7 +51,7 @@ def append_copy(w, index, size_bytes):
         done += part
     tally.copies += 1
     tally.copied_bytes += count
-    append_frag(w, index, cache.page, cache.offset, count)
+    append_frag(w, index, cache.page, cache.offset, count, NO_OBJECT)
     cache.offset += count
     grow(w, index, count, count)
     return count
@@ -63,7 +63,7 @@ def append_splice(w, index, size_bytes):
 
     On -EIO the message stays advanced by what was extracted: a caller must trust the return value alone.
     """
-    skb, tally = w.skb[index], w.tally[0]
+    skb, tally = w.skb[unsigned(index)], w.tally[0]
     skb.pure_zerocopy = 0
     spliced = error = 0
     while w.iov_left > 0 and spliced < size_bytes and error == 0:
@@ -84,37 +84,46 @@ def append_splice(w, index, size_bytes):
     return spliced if spliced > 0 else error
 
 
-@jit
+@jit(forceinline=True)
 def attach_page(w, index, address, size_bytes, seq):
-    """Attach bytes within one page; slab data is refused, or copied to a fragment where the v3 patch is applied.
-
-    Under a what-if rule of the socket it is attached as it is, and its owner waits for a callback.
-    """
-    page, tally, rule = address // PAGE_SIZE, w.tally[0], w.sock[0].slab_rule
-    if w.page[w.page[page].head].kind == SLAB and (rule != BY_PROFILE or w.profile[0].copies_slab != 0):
-        if w.skb[index].nr_frags >= MAX_SKB_FRAGS:
-            return -EMSGSIZE
-        tally.frag_appends += 1
-        if rule != BY_PROFILE:
-            append_frag(w, index, page, address % PAGE_SIZE, size_bytes, object_at(w, address)[0])
-            log(w, SPLICE, seq, address, size_bytes)
-            return 0
-        fragment = copy_to_frag(w, address, size_bytes, seq)
-        if fragment == NONE:
-            return -ENOMEM
-        append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes)
-        put_page(w, fragment // PAGE_SIZE)
-        return 0
+    """Attach bytes within one page by a reference on it; return 0, -EMSGSIZE or -EIO."""
+    page = address // PAGE_SIZE
+    if w.page[head_of(w, page)].kind == SLAB:
+        return attach_slab(w, index, address, size_bytes, seq)
     if not sendpage_ok(w, page):
         return -EIO
-    tally.frag_appends += 1
-    if not append_frag(w, index, page, address % PAGE_SIZE, size_bytes):
+    w.tally[0].frag_appends += 1
+    if not append_frag(w, index, page, address % PAGE_SIZE, size_bytes, NO_OBJECT):
         return -EMSGSIZE
     log(w, SPLICE, seq, address, size_bytes)
     return 0
 
 
 @jit
+def attach_slab(w, index, address, size_bytes, seq):
+    """Refuse slab data, or copy it to a fragment where the v3 patch is applied.
+
+    Under a what-if rule of the socket it is attached as it is, and its owner waits for a callback.
+    """
+    rule = w.sock[0].slab_rule
+    if rule == BY_PROFILE and w.profile[0].copies_slab == 0:
+        return -EIO
+    if w.skb[index].nr_frags >= MAX_SKB_FRAGS:
+        return -EMSGSIZE
+    w.tally[0].frag_appends += 1
+    if rule != BY_PROFILE:
+        append_frag(w, index, address // PAGE_SIZE, address % PAGE_SIZE, size_bytes, object_at(w, address)[0])
+        log(w, SPLICE, seq, address, size_bytes)
+        return 0
+    fragment = copy_to_frag(w, address, size_bytes, seq)
+    if fragment == NONE:
+        return -ENOMEM
+    append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes, NO_OBJECT)
+    put_page(w, fragment // PAGE_SIZE)
+    return 0
+
+
+@jit(inline="always")
 def pick_uarg(w):
     """Choose the notification of a zerocopy send: that of the tail skb is extended up to 512 KiB, else a new one.
 
@@ -143,7 +152,7 @@ def append_zerocopy(w, index, size_bytes):
         while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
             head = w.page[address // PAGE_SIZE].head
-            append_frag(w, index, head, address - head * PAGE_SIZE, part)
+            append_frag(w, index, head, address - head * PAGE_SIZE, part, NO_OBJECT)
             address += part
             left -= part
     skb.uarg = w.sock[0].uarg if pinned > 0 else before

@@ -79,7 +79,7 @@ def start_over(w, cache):
             w.tally[0].refurbishes += 1
             return True
         if first.refcount == 0:
-            free_pages(w, cache.page)
+            free_pages(w, unsigned(cache.page))
     if not new_cache_page(w, cache):
         return False
     w.page[cache.page].refcount += BIAS

@@ -13,6 +13,12 @@ unsigned = np.uint64  # numba tests a signed index for being negative, each time
 FREE, PAGE_CACHE, USER, SLAB, LARGE_KMALLOC, FRAGMENT, STACK, STATIC = range(len(KINDS))
 
 
+@jit(inline="always")
+def head_of(w, page):
+    """Return the first page of the block that a page belongs to."""
+    return unsigned(w.page[unsigned(page)].head)
+
+
 @jit(forceinline=True)
 def alloc_pages(w, order, kind):
     """Return the head of 2**order new pages with one reference (none on frozen pages), or NONE.
@@ -73,16 +79,27 @@ def is_frozen(w, kind):
 @jit(forceinline=True)
 def get_page(w, page):
     """Take a reference on the page's head; on a frozen page nothing happens (the kernel warns)."""
-    head = unsigned(w.page[unsigned(page)].head)
-    if not is_frozen(w, w.page[head].kind):
-        w.page[head].refcount += 1
+    get_block(w, head_of(w, page))
+
+
+@jit(forceinline=True)
+def get_block(w, head):
+    """Take a reference on a block by its first page."""
+    first = w.page[head]
+    if first.refcount > 0 or not is_frozen(w, first.kind):
+        first.refcount += 1
         w.tally[0].get_page += 1
 
 
 @jit(forceinline=True)
 def put_page(w, page):
     """Drop a reference of the page's head; the last one frees the block. One too many is counted as double_put."""
-    head = unsigned(w.page[unsigned(page)].head)
+    put_block(w, head_of(w, page))
+
+
+@jit(forceinline=True)
+def put_block(w, head):
+    """Drop a reference of a block by its first page."""
     first, tally = w.page[head], w.tally[0]
     if first.refcount <= 0:  # so it is on every frozen page
         tally.double_put += not is_frozen(w, first.kind)
@@ -93,29 +110,31 @@ def put_page(w, page):
         free_pages(w, head)
 
 
-@jit
+@jit(forceinline=True)
 def sendpage_ok(w, page):
     """Return whether a reference on this page keeps its memory alive: not slab, and a count of at least one."""
-    first = w.page[w.page[page].head]
+    first = w.page[head_of(w, page)]
     return first.kind != SLAB and first.refcount >= 1
 
 
-@jit
+@jit(forceinline=True)
 def queue_ref(w, page):
     """Take the reference of a queued fragment, and note the memory that the queue pins from now on."""
-    get_page(w, page)
-    first, tally = w.page[w.page[page].head], w.tally[0]
+    head, tally = head_of(w, page), w.tally[0]
+    get_block(w, head)
+    first = w.page[head]
     first.queued += 1
     if first.queued == 1:
         tally.pinned_bytes += PAGE_SIZE << first.order
         tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
 
 
-@jit
+@jit(forceinline=True)
 def queue_unref(w, page):
     """Drop the reference of a queued fragment; the last one unpins its block."""
-    first = w.page[w.page[page].head]
+    head = head_of(w, page)
+    first = w.page[head]
     first.queued -= 1
     if first.queued == 0:
         w.tally[0].pinned_bytes -= PAGE_SIZE << first.order
-    put_page(w, page)
+    put_block(w, head)

@@ -8,7 +8,7 @@ from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import drain_caches, frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_block, put_page
+from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_block, head_of, put_page
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
@@ -69,7 +69,7 @@ def write_piece(w, place, message):
             w.arena[w.piece[place].address + position] = content(message, place, position)
 
 
-@jit
+@jit(forceinline=True)
 def build(w, place):
     """Build a piece in the caller's own memory: fresh memory if it is freed after the send, else the same again."""
     piece = w.piece[place]
@@ -83,7 +83,7 @@ def build(w, place):
     write_piece(w, place, w.plan[0].messages)
 
 
-@jit
+@jit(forceinline=True)
 def release(w, place):
     """Do what the caller does with its piece once the send has returned."""
     piece = w.piece[place]
@@ -112,14 +112,14 @@ def release_fresh(w, place):
         kfree(w, piece.address)
 
 
-@jit
+@jit(forceinline=True)
 def is_paged(w, place):
     """Return whether a piece lies in pages already, so that nobody has to move it."""
     piece = w.piece[place]
     return piece.role == PAYLOAD or piece.owner in (OWN_FRAG, OWN_PAGE)
 
 
-@jit
+@jit(forceinline=True)
 def build_in_frag(w, place, allocator):
     """Build a piece in a page fragment from the start; what lies in pages already stays where it is."""
     if is_paged(w, place):
@@ -129,7 +129,7 @@ def build_in_frag(w, place, allocator):
         write_piece(w, place, w.plan[0].messages)
 
 
-@jit
+@jit(forceinline=True)
 def release_frag(w, place, allocator):
     """Drop the caller's own reference of a piece that was built by build_in_frag."""
     if is_paged(w, place):
@@ -142,7 +142,7 @@ def release_frag(w, place, allocator):
 def add_replaced(w, place, allocator):
     """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
     piece = w.piece[place]
-    if w.page[w.page[piece.address // PAGE_SIZE].head].kind != SLAB:
+    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != SLAB:
         add_piece(w, place)
         return NONE
     address = frag_or_block(w, allocator, piece.size_bytes)
@@ -155,7 +155,7 @@ def add_replaced(w, place, allocator):
     return address
 
 
-@jit
+@jit(forceinline=True)
 def add_piece(w, place):
     """Point the next segment of the send at a piece."""
     iov_add(w, w.piece[place].address, w.piece[place].size_bytes)
@@ -195,7 +195,7 @@ def open_run(w):
             write_piece(w, place, 0)
 
 
-@jit
+@jit(inline="always")
 def begin_message(w):
     """Note what the next message means to say, from the stream's position on."""
     plan = w.plan[0]
@@ -216,7 +216,7 @@ def begin_message(w):
         seq += piece.size_bytes
 
 
-@jit
+@jit(inline="always")
 def end_message(w, sent):
     """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
     plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]

@@ -43,7 +43,7 @@ def pipe_drain(w, size_bytes, more):
     return splice_to_sendpage(w, size_bytes, more)
 
 
-@jit
+@jit(inline="always")
 def splice_to_socket(w, size_bytes, more):
     """Gather up to 16 buffers into one sendmsg(MSG_SPLICE_PAGES), again and again."""
     sent = 0
@@ -82,7 +82,7 @@ def consume(w, size_bytes):
         w.pipe_tail += buffer.size_bytes == 0
 
 
-@jit
+@jit(inline="always")
 def splice_to_sendpage(w, size_bytes, more):
     """Send one buffer after the other with ->sendpage; NOTLAST while the request goes on and buffers follow."""
     sent = 0

@@ -4,6 +4,7 @@ Source: Linux 6.12 net/core/skbuff.c: skb_split_no_header, skb_shift; net/ipv4/t
 """
 
 from splicelab._jit import jit
+from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb_frag import can_coalesce, move_frag, put_frag, share_frag
 from splicelab.kernel.world import FREE, MAX_SKB_FRAGS, NAGLE_PUSH, NONE, log
 
@@ -15,7 +16,7 @@ def alloc_skb(w, before):
     if index == NONE:
         w.tally[0].exhausted += 1
         return NONE
-    skb = w.skb[index]
+    skb = w.skb[unsigned(index)]
     w.free_skb = skb.next
     skb.seq, skb.len, skb.truesize = sk.write_seq, 0, 0
     skb.nr_frags = skb.gso_segs = skb.gso_size = skb.acked_bytes = 0
@@ -35,7 +36,7 @@ def alloc_skb(w, before):
 @jit
 def grow(w, index, size_bytes, truesize_bytes):
     """Account for data that was put into an skb, in the skb and in the socket's write memory."""
-    skb, sk, tally = w.skb[index], w.sock[0], w.tally[0]
+    skb, sk, tally = w.skb[unsigned(index)], w.sock[0], w.tally[0]
     skb.len += size_bytes
     skb.truesize += truesize_bytes
     sk.wmem_queued += truesize_bytes
@@ -48,9 +49,9 @@ def free_skb(w, index):
 
     Every marker of the list that stood on it moves to the next one.
     """
-    skb, sk = w.skb[index], w.sock[0]
+    skb, sk = w.skb[unsigned(index)], w.sock[0]
     for slot in range(skb.nr_frags):
-        put_frag(w, w.frag[index, slot])
+        put_frag(w, w.frag[unsigned(index), unsigned(slot)])
     log(w, FREE, index, skb.seq, skb.len)
     sk.wmem_queued -= skb.truesize
     if skb.prev != NONE:
@@ -65,14 +66,14 @@ def free_skb(w, index):
     w.free_skb = index
 
 
-@jit
+@jit(inline="always")
 def queue_tail(w):
     """Return the last unsent skb, or NONE: what was sent cannot be appended to."""
     sk = w.sock[0]
     return sk.tail if sk.send_head != NONE else NONE
 
 
-@jit
+@jit(inline="always")
 def entail(w):
     """Begin a new skb at the end of the write queue, or return NONE."""
     sk = w.sock[0]

@@ -6,38 +6,45 @@ Source: Linux 6.12 net/core/skbuff.c: skb_append_pagefrags; include/linux/skbuff
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import V3_CPU0, alloc_skb_frag
-from splicelab.kernel.memory import put_page, queue_ref, queue_unref
+from splicelab.kernel.memory import put_page, queue_ref, queue_unref, unsigned
 from splicelab.kernel.slab import hide_object, show_object
 from splicelab.kernel.world import COPY, COPY_ON_REF, MAX_SKB_FRAGS, NONE, PAGE_SIZE, log
 
+NO_OBJECT = 0
 
-@jit
+
+@jit(forceinline=True)
 def can_coalesce(w, index, page, offset):
     """Return whether bytes at (page, offset) continue the last fragment: same page, no gap, no zerocopy skb."""
-    skb = w.skb[index]
-    if skb.nr_frags == 0 or skb.uarg != 0:
+    skb = w.skb[unsigned(index)]
+    if skb.nr_frags == 0:
         return False
-    last = w.frag[index, skb.nr_frags - 1]
-    return last.object == 0 and last.page == page and last.offset + last.size_bytes == offset
+    last = w.frag[unsigned(index), unsigned(skb.nr_frags - 1)]
+    if last.page != page or last.offset + last.size_bytes != offset:
+        return False
+    return last.object == 0 and skb.uarg == 0
 
 
 @jit
-def append_frag(w, index, page, offset, size_bytes, slab_object=0):
+def append_frag(w, index, page, offset, size_bytes, slab_object):
     """Attach bytes to an skb: a longer last fragment, or a new one. Return False when all 17 slots are taken.
 
     Bytes of a slab object have no page reference, only the callback that the object's owner waits for.
     """
-    skb = w.skb[index]
+    skb = w.skb[unsigned(index)]
     if slab_object == 0 and can_coalesce(w, index, page, offset):
-        w.frag[index, skb.nr_frags - 1].size_bytes += size_bytes
+        w.frag[unsigned(index), unsigned(skb.nr_frags - 1)].size_bytes += size_bytes
         return True
     if skb.nr_frags >= MAX_SKB_FRAGS:
         return False
-    frag = w.frag[index, skb.nr_frags]
+    frag = w.frag[unsigned(index), unsigned(skb.nr_frags)]
     frag.page, frag.offset, frag.size_bytes, frag.object = page, offset, size_bytes, slab_object
     skb.nr_frags += 1
     w.tally[0].frag_slots += 1
-    show_frag(w, frag)
+    if slab_object != 0:
+        show_object(w, slab_object)
+    else:
+        queue_ref(w, page)
     return True
 
 
@@ -48,7 +55,7 @@ def move_frag(target, frag, skipped_bytes, size_bytes):
     target.object = frag.object
 
 
-@jit
+@jit(forceinline=True)
 def show_frag(w, frag):
     """Take the reference of a slot: on the page, or on the object."""
     if frag.object != 0:
@@ -57,7 +64,7 @@ def show_frag(w, frag):
         queue_ref(w, frag.page)
 
 
-@jit
+@jit(forceinline=True)
 def put_frag(w, frag):
     """Drop the reference of a slot."""
     if frag.object != 0:

@@ -5,7 +5,7 @@ One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays vis
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import LARGE_KMALLOC, SLAB, alloc_pages, free_pages, put_page, unsigned
+from splicelab.kernel.memory import LARGE_KMALLOC, SLAB, alloc_pages, free_pages, head_of, put_block, unsigned
 from splicelab.kernel.world import KFREE, KMALLOC, NONE, OBJECT_GRAIN, PAGE_SIZE, log
 
 CLASSES = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
@@ -62,7 +62,7 @@ def kmalloc(w, size_bytes):
 @jit(forceinline=True)
 def kfree(w, address):
     """Free an object at once, whoever still points at it; large ones only drop their page reference."""
-    head = unsigned(w.page[unsigned(address // PAGE_SIZE)].head)
+    head = head_of(w, address // PAGE_SIZE)
     w.tally[0].kfrees += 1
     w.tally[0].objects_in_use -= 1
     log(w, KFREE, address, 0, 0)
@@ -73,7 +73,7 @@ def kfree(w, address):
     elif w.profile[0].large_kmalloc_frozen != 0:
         free_pages(w, head)
     else:
-        put_page(w, head)
+        put_block(w, head)
 
 
 @jit

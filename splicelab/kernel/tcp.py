@@ -7,8 +7,9 @@ from splicelab._jit import jit
 from splicelab.kernel import world as flag
 from splicelab.kernel.attach import append_copy, append_splice, append_zerocopy, pick_uarg
 from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import entail, free_skb, grow, queue_tail
-from splicelab.kernel.skb_frag import append_frag
+from splicelab.kernel.skb_frag import NO_OBJECT, append_frag
 from splicelab.kernel.tcp_input import flush_backlog, read_goal, release_sock
 from splicelab.kernel.tcp_output import is_forced_push, mark_push, push, push_pending, write_xmit
 from splicelab.kernel.world import CALL, EMSGSIZE, ENOMEM, NONE, PAGE_SIZE, UNCORK, log
@@ -57,7 +58,7 @@ def sendmsg(w, flags):
             continue
         advance(w, index, taken, copied == 0)
         copied += taken
-        if w.iov_left > 0 and w.skb[index].len >= size_goal:
+        if w.iov_left > 0 and w.skb[unsigned(index)].len >= size_goal:
             push_full(w, index, mss)
     tail = queue_tail(w)
     if tail != NONE and w.skb[tail].len == 0:
@@ -70,28 +71,28 @@ def sendmsg(w, flags):
     return copied if copied > 0 else error
 
 
-@jit
+@jit(inline="always")
 def count_call(w, flags, size_bytes):
     """Count one call into TCP."""
     w.tally[0].sends += 1
     log(w, CALL, flags, w.sock[0].write_seq, size_bytes)
 
 
-@jit
+@jit(inline="always")
 def find_room(w, index, size_goal):
     """Return how many more bytes the last unsent skb may take."""
-    return 0 if index == NONE or w.skb[index].eor != 0 else max(size_goal - w.skb[index].len, 0)
+    return 0 if index == NONE or w.skb[unsigned(index)].eor != 0 else max(size_goal - w.skb[unsigned(index)].len, 0)
 
 
-@jit
+@jit(inline="always")
 def advance(w, index, size_bytes, is_first):
     """Move the stream on; the first bytes of a call take back an earlier PSH."""
     w.sock[0].write_seq += size_bytes
     if is_first:
-        w.skb[index].psh = 0
+        w.skb[unsigned(index)].psh = 0
 
 
-@jit
+@jit(inline="always")
 def append(w, index, size_bytes, how):
     """Put the next bytes of the message into an skb; return how many, or a negative errno."""
     if how == SPLICE_DATA:
@@ -101,7 +102,7 @@ def append(w, index, size_bytes, how):
     return append_copy(w, index, size_bytes)
 
 
-@jit
+@jit(inline="always")
 def push_full(w, index, mss):
     """Let a full skb leave while the call goes on."""
     if is_forced_push(w):
@@ -133,14 +134,14 @@ def sendpage(w, page, offset, size_bytes, flags):
         index = queue_tail(w)
         room = find_room(w, index, size_goal)
         count = min(room, size_bytes - sent)
-        if room == 0 or not append_frag(w, index, page, offset + sent, count):
+        if room == 0 or not append_frag(w, index, page, offset + sent, count, NO_OBJECT):
             if room > 0:
                 mark_push(w, index)
             index = entail(w)
             if index == NONE:
                 return -ENOMEM
             count = min(size_goal, size_bytes - sent)
-            append_frag(w, index, page, offset + sent, count)
+            append_frag(w, index, page, offset + sent, count, NO_OBJECT)
         w.skb[index].pure_zerocopy = 0
         grow(w, index, count, count)
         advance(w, index, count, sent == 0)

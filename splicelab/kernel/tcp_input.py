@@ -9,6 +9,7 @@ that a sendmsg looked at its backlog. Without rows nothing changes, and nothing 
 """
 
 from splicelab._jit import jit
+from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import free_skb, split_skb
 from splicelab.kernel.tcp_output import mark_push, push_pending, transmit
 from splicelab.kernel.wire import deliver
@@ -22,7 +23,7 @@ def acknowledge(w, seq):
     sk.snd_una = max(sk.snd_una, min(seq, sk.snd_nxt))
     log(w, ACK, sk.snd_una, 0, 0)
     while sk.una_head != sk.send_head:
-        skb = w.skb[sk.una_head]
+        skb = w.skb[unsigned(sk.una_head)]
         covered = sk.snd_una - skb.seq
         if covered < skb.len:
             if covered > skb.acked_bytes and skb.gso_segs > 1:
@@ -51,8 +52,8 @@ def read_all(w):
 def retransmit(w, seq):
     """Send again what was lost before ``seq``, in the bytes that memory holds *now*."""
     index = w.sock[0].una_head
-    while index != w.sock[0].send_head and w.skb[index].seq < seq:
-        skb = w.skb[index]
+    while index != w.sock[0].send_head and w.skb[unsigned(index)].seq < seq:
+        skb = w.skb[unsigned(index)]
         if skb.delivered == 0:
             log(w, TRANSMIT, index, skb.seq, skb.len)
             deliver(w, index)
@@ -119,11 +120,12 @@ def flush_backlog(w, flush):
     return read_goal(w, flush) or sk.next_ack != first if flush > 0 else False
 
 
-@jit
+@jit(inline="always")
 def release_sock(w):
     """End a call: count it and process the ACKs that arrived while the socket was busy, or one for all in flight."""
     sk = w.sock[0]
     sk.calls += 1
-    flush_backlog(w, 0)
+    if sk.next_ack < sk.acks:
+        flush_backlog(w, 0)
     if sk.acks_each_call != 0 and sk.packets_out > 0:
         acknowledge(w, sk.snd_nxt)

@@ -5,6 +5,7 @@ tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
 """
 
 from splicelab._jit import jit
+from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
 from splicelab.kernel.skb_frag import copy_out_all
 from splicelab.kernel.wire import deliver
@@ -24,17 +25,17 @@ from splicelab.kernel.world import (
 GSO_MAX_BYTES = 65536 - 320 - 1
 
 
-@jit
+@jit(inline="always")
 def is_forced_push(w):
     """Return whether more than half of the largest window was written since the last push."""
     sk = w.sock[0]
     return sk.write_seq > sk.pushed_seq + sk.half_window
 
 
-@jit
+@jit(inline="always")
 def mark_push(w, index):
     """Set PSH on an skb and remember how far the stream was pushed."""
-    w.skb[index].psh = 1
+    w.skb[unsigned(index)].psh = 1
     w.sock[0].pushed_seq = w.sock[0].write_seq
 
 
@@ -54,7 +55,7 @@ def push(w, flags, mss, nonagle):
     write_xmit(w, mss, NAGLE_CORK if flags & MSG_MORE else nonagle, False)
 
 
-@jit
+@jit(inline="always")
 def push_pending(w):
     """Send what may leave by the socket's own setting, as after every ACK and when the cork is pulled."""
     sk = w.sock[0]
@@ -62,7 +63,7 @@ def push_pending(w):
         write_xmit(w, sk.mss, sk.nonagle, False)
 
 
-@jit
+@jit(inline="always")
 def is_held(w, is_partial, nonagle):
     """Return whether Nagle or the cork holds back a segment shorter than one MSS."""
     sk = w.sock[0]
@@ -76,7 +77,7 @@ def write_xmit(w, mss, nonagle, one_only):
     sk, has_sent = w.sock[0], False
     while sk.send_head != NONE:
         index = sk.send_head
-        skb = w.skb[index]
+        skb = w.skb[unsigned(index)]
         quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max(GSO_MAX_BYTES // mss, 2))
         if quota <= 0 or skb.len == 0:
             break
@@ -103,10 +104,10 @@ def write_xmit(w, mss, nonagle, one_only):
         sk.cwnd_usage_seq = sk.snd_nxt
 
 
-@jit
+@jit(inline="always")
 def transmit(w, index, mss):
     """Hand the first unsent skb to the wire: from now on it waits for its ACK."""
-    sk, skb, tally = w.sock[0], w.skb[index], w.tally[0]
+    sk, skb, tally = w.sock[0], w.skb[unsigned(index)], w.tally[0]
     skb.gso_size, skb.gso_segs = mss, (skb.len + mss - 1) // mss
     if sk.receiver_shares_pages != 0 or (sk.slab_rule == COPY_ON_REF and sk.segments_in_software * skb.gso_segs > 1):
         copy_out_all(w, index)

@@ -2,18 +2,24 @@
 
 from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.memory import unsigned
 from splicelab.kernel.world import PAGE_SIZE, WIRE_BYTES
 
 
-@jit
+@jit(inline="always")
 def deliver(w, index):
     """Let the receiver take an skb; bytes that differ from what the caller meant to send are counted as corrupt."""
-    skb = w.skb[index]
+    skb = w.skb[unsigned(index)]
     skb.delivered = 1
-    tally = w.tally[0]
-    tally.received_bytes += skb.len
-    if w.moves_bytes == 0:
-        return
+    w.tally[0].received_bytes += skb.len
+    if w.moves_bytes != 0:
+        receive(w, index)
+
+
+@jit
+def receive(w, index):
+    """Compare an skb's bytes with what was meant."""
+    skb, tally = w.skb[index], w.tally[0]
     position = skb.seq
     for slot in range(skb.nr_frags):
         frag = w.frag[index, slot]

@@ -9,7 +9,7 @@ from kernel.worlds import PAGE, buffer, counted, frags, fresh, queue, refcount, 
 
 from splicelab.kernel import skb as buffers
 from splicelab.kernel.memory import USER, alloc_pages
-from splicelab.kernel.skb_frag import append_frag
+from splicelab.kernel.skb_frag import NO_OBJECT, append_frag
 from splicelab.kernel.world import MSG_EOR, MSG_SPLICE_PAGES, NONE
 
 SIZES = st.lists(st.integers(1, 3 * PAGE), min_size=1, max_size=17)
@@ -28,7 +28,7 @@ def filled(w, sizes, same_page):
     for size_bytes in sizes:
         if page == NONE or not same_page:
             page, offset = alloc_pages(w, 5 if same_page else 2, USER), 0
-        assert append_frag(w, index, page, offset, size_bytes)
+        assert append_frag(w, index, page, offset, size_bytes, NO_OBJECT)
         buffers.grow(w, index, size_bytes, size_bytes)
         w.sock[0].write_seq += size_bytes
         offset += size_bytes + 1  # a gap, so that neighbours stay apart

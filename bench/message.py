@@ -1,0 +1,91 @@
+"""One whole message, count-only, three times: by the package's kernel, in C, and in plain Python."""
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+
+from bench import twin
+from splicelab.alternatives import BUILT_IN
+from splicelab.callers import load_callers
+from splicelab.evidence.counted import MSS_BYTES, lay_plan, open_world, run_messages
+from splicelab.kernel.frag import PAGE_FRAG_DOWN, TASK_FRAG
+from splicelab.kernel.message import PAYLOAD, open_run
+from splicelab.kernel.profiles import PROFILES
+from splicelab.kernel.world import COUNTERS, NAGLE_OFF, new_world
+
+CALLER, ALTERNATIVE, PROFILE, PAYLOAD_BYTES = "siw", "fix_callers", "6.12+v3", 65536
+MSS, _ = MSS_BYTES[65536]
+COUNTED = (  # in the order of reference/message.c
+    *("sends", "sendmsg", "sendmsg_bytes", "spliced_bytes", "frag_appends", "stream_alloc", "tcp_push"),
+    *("skbs", "segments", "short_segments", "pushes", "frag_slots", "sent_bytes", "received_bytes"),
+    *("retransmits", "eio", "refused", "short_sends", "frag_allocs", "frag_frees", "refurbishes"),
+    *("refills", "refill_newpage", "kmallocs", "kfrees", "new_pages", "get_page", "put_page", "truesize_peak"),
+    *("pinned_peak_bytes", "pinned_bytes", "pages_in_use", "objects_in_use", "double_put", "exhausted"),
+)
+PLACES = np.array([COUNTERS.index(name) for name in COUNTED])
+
+
+def digest(counted: list[int]) -> int:
+    """Return all counters in one number of 64 bits, as C does."""
+    total = 0
+    for count in counted:
+        total = total * 31 + count
+    return total & (1 << 64) - 1
+
+
+def open_model(payload_bytes: int = PAYLOAD_BYTES):
+    """Return a machine of its own with the message laid out and nothing sent."""
+    w = open_world(PROFILE, new_world())
+    lay_plan(w, load_callers()[CALLER], PROFILE, payload_bytes, None, {})
+    plan, sk = w.plan[0], w.sock[0]
+    plan.allocator, plan.flag = PAGE_FRAG_DOWN, 1
+    sk.mss = sk.size_goal = sk.half_window = MSS
+    sk.nonagle, sk.cwnd, sk.frag_cache = NAGLE_OFF, 1 << 20, TASK_FRAG
+    open_run(w)
+    return w
+
+
+def pieces(w) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sizes of the message's pieces in bytes, and whether each is payload."""
+    piece = w.piece[: w.plan[0].pieces]
+    return piece["size_bytes"].copy(), (piece["role"] == PAYLOAD).astype(np.int64)
+
+
+def model() -> Callable[[int], int]:
+    """Return the kernel as ``f(messages)``; its result is the digest of all counters since the start."""
+    w, key = open_model(), BUILT_IN.index(ALTERNATIVE)
+    counters = w.tally.view(np.int64)
+
+    def run(messages: int) -> int:
+        run_messages(w, key, messages)
+        return digest(counters[PLACES].tolist())
+
+    return run
+
+
+def reference(library: ctypes.CDLL, memory: np.ndarray) -> Callable[[int], int]:
+    """Return the reference in C in the same way; `memory` has ``connection_bytes()`` bytes."""
+    sizes, is_payload = pieces(open_model())
+    empty_bytes = PROFILES[PROFILE]["empty_skb_truesize"]
+    numbers = [ctypes.c_int64(number) for number in (len(sizes), MSS, empty_bytes, PAGE_FRAG_DOWN)]
+    library.start_connection(memory.ctypes, sizes.ctypes, is_payload.ctypes, *numbers)
+    library.message_loop.restype = ctypes.c_uint64
+    library.message_loop.argtypes = [ctypes.c_void_p, ctypes.c_int64]
+    return lambda messages: library.message_loop(memory.ctypes, messages)
+
+
+def python() -> Callable[[int], int]:
+    """Return the plain Python twin in the same way."""
+    sizes, is_payload = pieces(open_model())
+    roles = ["payload" if flag else "header" for flag in is_payload]
+    connection = twin.Connection(
+        list(zip(roles, sizes.tolist(), strict=True)), MSS, PROFILES[PROFILE]["empty_skb_truesize"]
+    )
+
+    def run(messages: int) -> int:
+        for _ in range(messages):
+            connection.send_message()
+        return digest([connection.counters[name] for name in COUNTED])
+
+    return run
