@@ -92,6 +92,21 @@ def test_predict_names_file_line_and_field(tmp_path, capsys):
     assert out == "" and err.startswith(f"splicelab: {path}:1: messages[0].cwnd: ") and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"goals": [[0, 0, 1, 1]]}, "messages[0]: more skbs or memory in flight than the model holds"),
+        ({"calls": [["sendfile", 4 << 20, 1]]}, "messages[0].calls[0]: reads up to byte 4194305 of a file"),
+        ({"calls": [["splice", [["vmsplice", 0, 3 << 20]], []]]}, "messages[0]: more skbs or memory in flight"),
+    ],
+)
+def test_predict_names_the_line_of_what_is_too_large_for_the_model(change, named, tmp_path, capsys):
+    path = scenario_file(tmp_path, **{"calls": [["sendmsg", [9000], []]], "acks": [], **change})
+    assert cli.main(["predict", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith(f"splicelab: {path}:1: {named}")
+
+
 def test_compare_shows_a_column_per_alternative(capsys):
     assert cli.main(["compare", "--caller", "siw", "--payload", "4096"]) == 0
     heading, columns, *_ = capsys.readouterr().out.splitlines()

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.scenarios import SENDMSG_FLAGS, SPLICE_FLAGS, Message, Scenario, read_scenarios
+from splicelab.evidence.scenarios import (
+    MAX_BYTES,
+    SENDMSG_FLAGS,
+    SPLICE_FLAGS,
+    Message,
+    Scenario,
+    call_bytes,
+    parse_scenario,
+    read_lines,
+)
 from splicelab.kernel.frag import TASK_FRAG
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
@@ -17,13 +26,22 @@ from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.tcp import sendmsg, set_cork
 from splicelab.kernel.tcp_input import finish, read_all, start_schedule
-from splicelab.kernel.world import NAGLE_OFF, NAGLE_PUSH, PAGE_SIZE, PIPE_BUFFERS, new_world, reset, reset_tally
+from splicelab.kernel.world import (
+    NAGLE_OFF,
+    NAGLE_PUSH,
+    PAGE_SIZE,
+    PIPE_BUFFERS,
+    SCHEDULE,
+    new_world,
+    reset,
+    reset_tally,
+)
 
 EXPECTED = (
     *("sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes"),
     *("frag_appends", "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push"),
 )
-RUN_BYTES = 4 << 20
+RUN_BYTES = MAX_BYTES + 4 * PAGE_SIZE  # with room for an offset in the first page of each segment
 FILE_CHUNK_BYTES = 512 << 10
 MORE, ZEROCOPY, SPLICE_MORE = SENDMSG_FLAGS["MSG_MORE"], SENDMSG_FLAGS["MSG_ZEROCOPY"], SPLICE_FLAGS["SPLICE_F_MORE"]
 the_world = functools.cache(new_world)
@@ -52,7 +70,7 @@ class Sender:
         self.user = alloc_run(w, RUN_BYTES, 0, USER)
         if scenario.zerocopy is not None:
             folio_pages = scenario.zerocopy.payload_folio // PAGE_SIZE
-            self.payload = alloc_run(w, RUN_BYTES, folio_pages.bit_length() - 1, USER)
+            self.payload = alloc_run(w, MAX_BYTES, folio_pages.bit_length() - 1, USER)
             self.offsets = scenario.zerocopy.offsets
         if scenario.task_frag is not None:
             cache = w.frag_cache[TASK_FRAG]
@@ -64,8 +82,14 @@ class Sender:
         """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags].
 
         ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet.
+
+        Raises
+        ------
+        InputError
+            The message needs more skbs, transmissions or memory than the model has.
         """
         w = self.world
+        first_byte = w.sock[0].write_seq
         start_schedule(w, message.cwnd, len(message.goals), len(message.acks))
         for row, goal in enumerate(message.goals):
             w.goal[row] = goal
@@ -80,7 +104,8 @@ class Sender:
             look(w)
         finish(w)
         tally = w.tally[0]
-        if tally.exhausted:
+        sent_bytes = w.sock[0].write_seq - first_byte
+        if tally.exhausted or w.transmitted > SCHEDULE or sent_bytes != sum(map(call_bytes, message.calls)):
             raise InputError("more skbs or memory in flight than the model holds")
         counters = {name: int(tally[name]) for name in EXPECTED}
         return counters | {"skbs": w.transmit[: w.transmitted].tolist()}
@@ -132,11 +157,24 @@ def predict(scenarios: list[Scenario]) -> list[dict]:
 
 
 def predict_one(scenario: Scenario) -> dict:
-    """Return the prediction for one connection."""
+    """Return the prediction for one connection; an InputError begins with the place of the message."""
     sender = Sender(scenario)
-    return {"id": scenario.id, "messages": [sender.run(message) for message in scenario.messages]}
+    messages = []
+    for place, message in enumerate(scenario.messages):
+        try:
+            messages.append(sender.run(message))
+        except InputError as error:
+            raise InputError(f"messages[{place}]: {error}") from None
+    return {"id": scenario.id, "messages": messages}
 
 
 def predict_file(path: str | Path) -> list[str]:
-    """Return one line of JSON per connection of a scenario file."""
-    return [json.dumps(result, separators=(",", ":")) for result in predict(read_scenarios(path))]
+    """Return one line of JSON per connection of a scenario file; an InputError begins with file and line."""
+    scenarios = [(number, parse_scenario(line, f"{path}:{number}")) for number, line in read_lines(path)]
+    lines = []
+    for number, scenario in scenarios:
+        try:
+            lines.append(json.dumps(predict_one(scenario), separators=(",", ":")))
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+    return lines

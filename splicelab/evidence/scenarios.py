@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from splicelab.errors import InputError
+from splicelab.kernel.world import PAGE_SIZE, SCHEDULE
 
 # The kernel's own bits (include/linux/socket.h, include/linux/splice.h). A user program can set no others here.
 SENDMSG_FLAGS = {
@@ -20,12 +21,11 @@ SENDMSG_FLAGS = {
 }  # fmt: skip
 SPLICE_FLAGS = {"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4}
 
-# Upper limits, so that a slip of the pen ends in a sentence and not in hours of work.
-MAX_BYTES = 1 << 30  # of one segment, piece or file offset, and of one message
-MAX_LIST = 100_000  # messages of a connection, calls of a message, pieces, goals, acks
+# Upper limits: what the model's memory holds, and that a slip of the pen ends in a sentence, not in hours of work.
+MAX_BYTES = 4 << 20  # of one message, and of the file that sendfile and splice read
+MAX_LIST = 100_000  # messages of a connection, calls of a message, pieces
 MAX_IOV = 1024  # segments of one sendmsg: UIO_MAXIOV
 MAX_CWND = 1 << 20  # segments
-PAGE_BYTES = 4096
 
 
 def _whole(low: int, high: int) -> Any:
@@ -64,7 +64,7 @@ def _list(of: Any, at_least: int = 0, at_most: int = MAX_LIST) -> Any:
 
 _Bytes, _SomeBytes = _whole(0, MAX_BYTES), _whole(1, MAX_BYTES)
 _Index = _whole(0, MAX_LIST)
-_PageOffset = _whole(0, PAGE_BYTES - 1)
+_PageOffset = _whole(0, PAGE_SIZE - 1)
 _Piece = _one_of(
     "piece",
     vmsplice=tuple[Literal["vmsplice"], _PageOffset, _SomeBytes],
@@ -101,7 +101,7 @@ class _Strict(BaseModel):
 class TaskFrag(_Strict):
     """The sender task's page fragment before the first copy: offset and size in bytes, references held on its page."""
 
-    offset: _whole(0, PAGE_BYTES << 3)
+    offset: _whole(0, PAGE_SIZE << 3)
     size: Literal[4096, 32768]
     refcount: _whole(1, 1 << 20)
 
@@ -110,7 +110,7 @@ class Zerocopy(_Strict):
     """MSG_ZEROCOPY: offset in its page of each segment, and the size in bytes of the folio behind the payload."""
 
     offsets: tuple[_PageOffset, _PageOffset, _PageOffset]
-    payload_folio: Literal[*(PAGE_BYTES << order for order in range(10))]
+    payload_folio: Literal[*(PAGE_SIZE << order for order in range(10))]
 
 
 class Message(_Strict):
@@ -124,8 +124,8 @@ class Message(_Strict):
     calls: _list(_Call, 1)
     receiver_reads: Literal["after_message", "after_each_call"]
     cwnd: _whole(1, MAX_CWND)
-    goals: _list(_Goal)
-    acks: _list(_Ack)
+    goals: _list(_Goal, at_most=SCHEDULE)
+    acks: _list(_Ack, at_most=SCHEDULE)
     expect: _Dropped = None
     skbs: _Dropped = None
 
@@ -134,6 +134,10 @@ class Message(_Strict):
         total_bytes = sum(map(call_bytes, self.calls))
         if total_bytes > MAX_BYTES:
             raise _wrong("calls", f"{total_bytes} bytes in one message, more than {MAX_BYTES}")
+        for place, call in enumerate(self.calls):
+            end = max(file_ends(call), default=0)
+            if end > MAX_BYTES:
+                raise _wrong(f"calls[{place}]", f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}")
         for place, (_, _, acked_bytes) in enumerate(self.acks):
             if acked_bytes > total_bytes:
                 raise _wrong(f"acks[{place}][2]", f"{acked_bytes} bytes of a message of {total_bytes}")
@@ -175,6 +179,13 @@ def call_bytes(call: tuple) -> int:
     if call[0] == "splice":
         return sum(piece[2] for piece in call[1])
     return call[2] if call[0] == "sendfile" else 0
+
+
+def file_ends(call: tuple) -> list[int]:
+    """Return where in the file each read of a call of `Message.calls` ends, in bytes."""
+    if call[0] == "splice":
+        return [offset + size_bytes for kind, offset, size_bytes in call[1] if kind == "file"]
+    return [call[1] + call[2]] if call[0] == "sendfile" else []
 
 
 def read_lines(path: str | Path) -> list[tuple[int, bytes]]:
