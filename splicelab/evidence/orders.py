@@ -84,19 +84,20 @@ def search(name: str, start: World) -> Verdict:
     states = [tuple(start.__dict__.values())]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
     ends_first = TopologicalSorter()
-    for here, state in enumerate(tqdm(iter(states), desc=name, unit=" states", delay=2, leave=False)):
+    visited = tqdm(iter(states), desc=name, unit=" states", delay=0.5, mininterval=0.5, leave=False)
+    for here, state in enumerate(visited):
         world = start.at(state)
         events = list(world.events())
         faults = set(world.faults(not events))
         after.append([])
         for event in () if faults & start.fatal else events:
-            reached, told = start.after(state, event)
+            reached, _ = start.after(state, event)
             if reached not in number:
                 number[reached] = len(states)
                 states.append(reached)
                 before.append(here)
-            after[here].append((number[reached], told))
-        ends_first.add(here, *(there for there, _ in after[here]))
+            after[here].append(number[reached])
+        ends_first.add(here, *after[here])
         if faults:
             faulty.add(here)
             first = dict.fromkeys(faults, [here]) | first
@@ -105,10 +106,8 @@ def search(name: str, start: World) -> Verdict:
     orders, unbroken = [0] * len(states), [0] * len(states)
     try:
         for here in ends_first.static_order():
-            orders[here] = sum(orders[there] for there, _ in after[here]) or 1
-            unbroken[here] = (
-                0 if here in faulty else sum(unbroken[there] for there, _ in after[here]) or not after[here]
-            )
+            orders[here] = sum(orders[there] for there in after[here]) or 1
+            unbroken[here] = 0 if here in faulty else sum(unbroken[there] for there in after[here]) or not after[here]
         counts = orders[0], orders[0] - unbroken[0]
     except CycleError as cycle:
         loop = cycle.args[1][:0:-1]  # the graph was given backwards, and one state stands at both ends
@@ -119,11 +118,17 @@ def search(name: str, start: World) -> Verdict:
         way = first[rule]
         while way[0]:
             way = [before[way[0]], *way]
-        broken[rule] = [Step(*dict(reversed(after[here]))[there], start.at(states[there])) for here, there in pairwise(way)]
+        broken[rule] = [_step(start, states[here], states[there]) for here, there in pairwise(way)]
     return Verdict(name, len(states), *counts, broken)
 
 
-def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+def _step(start: World, state: tuple, wanted: tuple) -> Step:
+    """Return the event that leads from one state to the other."""
+    changes = (start.after(state, event) for event in start.at(state).events())
+    return next(Step(*told, start.at(reached)) for reached, told in changes if reached == wanted)
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """Return verdicts as a table: a row a program, the last column how many events its counterexample has."""
     rows = {}
     for verdict in verdicts:
