@@ -133,7 +133,7 @@ def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """Return verdicts as a table: a row a program, the last column how many events its counterexample has."""
     rows = {}
     for verdict in verdicts:
-        counts = [count if count is None else f"{count:,}" for count in verdict[1:4]]
+        counts = ["endless" if count is None else f"{count:,}" for count in verdict[1:4]]
         rows[verdict.name] = *counts, verdict.violation or "nothing", len(verdict.counterexample) or ""
     columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
     return pd.DataFrame.from_dict(rows, "index", columns=columns)
