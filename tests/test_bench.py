@@ -116,6 +116,10 @@ def test_the_file_is_named_after_the_processor():
 
 def test_two_threads_count_what_one_does(monkeypatch, capsys):
     monkeypatch.setitem(sweep.GRID, "messages", 100)
+    monkeypatch.setattr(sweep, "HASHED", [bytes(1_000_000)] * 2)
     row = sweep.run(rounds=2)
-    assert row["rows"] == 24 and [len(row["seconds"][threads]) for threads in (1, 2)] == [2, 2]
-    assert "two threads" in capsys.readouterr().out
+    assert {name: [*map(len, row["seconds"][name].values())] for name in ("sweep", "control")} == {
+        "sweep": [2, 2],
+        "control": [2, 2],
+    }
+    assert "sweep: two threads" in capsys.readouterr().out
