@@ -11,7 +11,7 @@ import pytest
 from splicelab import cli
 from splicelab.evidence import traces
 from splicelab.evidence.predict import predict
-from splicelab.evidence.scenarios import read_lines
+from splicelab.evidence.scenarios import parse_scenario, read_lines
 from splicelab.paths import DATA
 
 
@@ -96,6 +96,40 @@ def test_the_audit_hook_of_that_test_does_refuse(tmp_path):
     blind = [sys.executable, "-c", BLIND.replace("{data}", str(DATA)), str(recording)]
     done = subprocess.run(blind, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "a prediction reads no recording" in done.stderr
+
+
+def made_up(calls, **changes):
+    """Return a connection of one message at MTU 1500 that is in no recording."""
+    first = {"calls": calls, "receiver_reads": "after_message", "cwnd": 100, "goals": [[0, 0, 1448, 31856]], "acks": []}
+    return {"id": 1, "kernel": "6.12", "mtu": 1500, "nodelay": 1, "messages": [first]} | changes
+
+
+def answers(connection):
+    return predict([parse_scenario(json.dumps(connection).encode(), "made up")])[0]["messages"]
+
+
+def test_a_goal_that_no_call_has_read_is_in_force_in_the_next_message():
+    connection = made_up([["cork", 1], ["cork", 0]])
+    connection["messages"].append(made_up([["sendmsg", [40000], []]])["messages"][0] | {"goals": []})
+    assert [skb[0] for skb in answers(connection)[1]["skbs"]] == [31856, 40000 - 31856]
+
+
+@pytest.mark.parametrize("call", [["sendmsg", [], []], ["sendmsg", [0, 0], ["MSG_EOR"]]])
+def test_an_empty_sendmsg_is_a_call_that_pushes_nothing(call):
+    (answer,) = answers(made_up([call]))  # net/ipv4/tcp.c: tcp_sendmsg_locked goes straight to its end
+    assert {name: count for name, count in answer.items() if count} == {"sendmsg": 1}
+
+
+@pytest.mark.parametrize("pieces", [[["vmsplice", 7, 0]], [["file", 9, 0], ["vmsplice", 0, 0]]])
+def test_an_empty_pipe_makes_no_call(pieces):
+    (answer,) = answers(made_up([["splice", pieces, ["SPLICE_F_MORE", "SPLICE_F_GIFT"]], ["sendfile", 5, 0]]))
+    assert not any(answer.values())
+
+
+def test_what_zerocopy_pins_never_joins_what_was_vmspliced():
+    zerocopy = {"offsets": [100, 0, 0], "payload_folio": 4096}
+    calls = [["splice", [["vmsplice", 0, 100]], ["SPLICE_F_MORE"]], ["sendmsg", [50, 10, 4], ["MSG_ZEROCOPY"]]]
+    assert answers(made_up(calls, zerocopy=zerocopy))[0]["skbs"] == [[164, 960 + 100 + 3 * 4096, 4]]
 
 
 def test_every_line_names_every_expected_counter(lines, predicted):

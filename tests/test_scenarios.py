@@ -65,7 +65,7 @@ def test_recorded_answers_are_dropped_unread(tmp_path):
     assert scenario.kind is None and scenario.messages[0].expect is None and scenario.messages[0].skbs is None
 
 
-@pytest.mark.parametrize("name", ["x", "", 7, 1.5, True, None])
+@pytest.mark.parametrize("name", ["x", "", 7, 1.5, True, None, [1, "x"], {"a": [None]}])
 def test_id_is_echoed(tmp_path, name):
     (scenario,) = read_scenarios(write(tmp_path, changed(["id"], name)))
     assert scenario.id == name and type(scenario.id) is type(name)
@@ -90,8 +90,8 @@ WRONG = [
     (["nodelay"], 2, "nodelay: "),
     (["nodelay"], False, "nodelay: "),
     (["id"], ..., "id: missing"),
-    (["id"], [1], "id: must be a string or a number"),
-    (["id"], float("inf"), "id: must be a string or a number"),
+    (["id"], float("inf"), "id: must not hold NaN or an infinite number"),
+    (["id"], [float("nan")], "id: must not hold NaN or an infinite number"),
     (["taskfrag"], None, "taskfrag: unknown field"),
     (["new\nline"], 1, "new\\nline: unknown field"),
     (["task_frag"], {"offset": 1, "size": 32768}, "task_frag.refcount: missing"),
@@ -117,7 +117,8 @@ WRONG = [
     ([*CALLS, 1], ["cork"], "messages[0].calls[1][1]: missing"),
     ([*CALLS, 1], ["cork", 1, 1], "messages[0].calls[1]: "),
     ([*CALLS, 1], ["cork", 2], "messages[0].calls[1][1]: "),
-    ([*CALLS, 0, 1], [], "messages[0].calls[0][1]: "),
+    ([*CALLS, 0, 1], {}, "messages[0].calls[0][1]: "),
+    ([*CALLS, 0, 1], [1] * 4, "messages[0].calls[0][1]: more segments than zerocopy.offsets says places of"),
     ([*CALLS, 0, 1, 2], -4, "messages[0].calls[0][1][2]: must be greater than or equal to 0, not -4"),
     ([*CALLS, 0, 1], [1] * 1025, "messages[0].calls[0][1]: "),
     ([*CALLS, 0, 1], [MAX_BYTES + 1], "messages[0].calls[0][1][0]: "),

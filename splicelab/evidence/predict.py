@@ -101,7 +101,7 @@ class Sender:
 
     def splice(self, pieces: list[tuple], flags: int) -> None:
         """Fill one large pipe and splice it out; more than 512 KiB of file goes in rounds that announce MORE."""
-        w, address, filled = self.world, self.user, 0
+        w, address, filled = self.world, self.user + MAX_BYTES // 2, 0  # in no page that MSG_ZEROCOPY pins
         pipe_begin(w)
         for kind, offset, size_bytes in pieces:
             if kind == "vmsplice":

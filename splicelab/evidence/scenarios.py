@@ -4,8 +4,8 @@ The format is that of `data/recordings` (see `data/README.md`). Recorded answers
 the name of its pattern (`kind`) are dropped unread, so whoever predicts from a `Scenario` cannot have seen them.
 """
 
+import json
 import lzma
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
@@ -20,7 +20,7 @@ from splicelab.tables import first_error
 SENDMSG_FLAGS = {
     "MSG_DONTWAIT": 0x40, "MSG_EOR": 0x80, "MSG_NOSIGNAL": 0x4000, "MSG_MORE": 0x8000, "MSG_ZEROCOPY": 0x4000000,
 }  # fmt: skip
-SPLICE_FLAGS = {"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4}
+SPLICE_FLAGS = {"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4, "SPLICE_F_GIFT": 8}
 
 # Upper limits: what the model's memory holds, and that a slip of the pen ends in a sentence, not in hours of work.
 MAX_BYTES = 4 << 20  # of one message, and of the file that sendfile and splice read
@@ -63,17 +63,17 @@ def _list(of: Any, at_least: int = 0, at_most: int = MAX_LIST) -> Any:
     return Annotated[list[of], Field(min_length=at_least, max_length=at_most)]
 
 
-_Bytes, _SomeBytes = _whole(0, MAX_BYTES), _whole(1, MAX_BYTES)
+_Bytes = _whole(0, MAX_BYTES)
 _Index = _whole(0, MAX_LIST)
 _PageOffset = _whole(0, PAGE_SIZE - 1)
 _Piece = _one_of(
     "piece",
-    vmsplice=tuple[Literal["vmsplice"], _PageOffset, _SomeBytes],
-    file=tuple[Literal["file"], _Bytes, _SomeBytes],
+    vmsplice=tuple[Literal["vmsplice"], _PageOffset, _Bytes],
+    file=tuple[Literal["file"], _Bytes, _Bytes],
 )
 _Call = _one_of(
     "call",
-    sendmsg=tuple[Literal["sendmsg"], _list(_Bytes, 1, MAX_IOV), _bits(SENDMSG_FLAGS)],
+    sendmsg=tuple[Literal["sendmsg"], _list(_Bytes, at_most=MAX_IOV), _bits(SENDMSG_FLAGS)],
     sendfile=tuple[Literal["sendfile"], _Bytes, _Bytes],
     splice=tuple[Literal["splice"], _list(_Piece, 1), _bits(SPLICE_FLAGS)],
     cork=tuple[Literal["cork"], _whole(0, 1)],
@@ -89,9 +89,11 @@ def _wrong(field: str, text: str) -> PydanticCustomError:
 
 
 def _name(value: Any) -> Any:
-    """Let through what JSON can echo: a string, a number, true, false or null."""
-    if isinstance(value, list | dict) or isinstance(value, float) and not isfinite(value):
-        raise ValueError("must be a string or a number")
+    """Let through what JSON can echo: anything but a number that is none."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ValueError("must not hold NaN or an infinite number") from None
     return value
 
 
@@ -162,10 +164,15 @@ class Scenario(_Strict):
         first_goals = self.messages[0].goals
         if not first_goals or first_goals[0][:2] != (0, 0):
             raise _wrong("messages[0].goals", "must begin with [0, 0, mss, size_goal], in force before the first call")
-        for place, message in enumerate(self.messages if self.zerocopy is None else []):
+        for place, message in enumerate(self.messages):
             for number, call in enumerate(message.calls):
-                if call[0] == "sendmsg" and call[2] & SENDMSG_FLAGS["MSG_ZEROCOPY"]:
-                    raise _wrong("zerocopy", f"missing, and messages[{place}].calls[{number}] carries MSG_ZEROCOPY")
+                if call[0] != "sendmsg" or not call[2] & SENDMSG_FLAGS["MSG_ZEROCOPY"]:
+                    continue
+                where = f"messages[{place}].calls[{number}]"
+                if self.zerocopy is None:
+                    raise _wrong("zerocopy", f"missing, and {where} carries MSG_ZEROCOPY")
+                if len(call[1]) > len(self.zerocopy.offsets):
+                    raise _wrong(f"{where}[1]", "more segments than zerocopy.offsets says places of")
         return self
 
 

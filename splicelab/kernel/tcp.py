@@ -29,7 +29,7 @@ def sendmsg(w, flags):
     w.tally[0].sendmsg += 1
     w.tally[0].sendmsg_bytes += w.iov_left
     how = COPY_DATA
-    if sk.scatter_gather != 0 and flags & flag.MSG_ZEROCOPY:
+    if sk.scatter_gather != 0 and flags & flag.MSG_ZEROCOPY and w.iov_left > 0:
         how = ZEROCOPY_DATA
         pick_uarg(w)
     elif sk.scatter_gather != 0 and flags & flag.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages != 0:
@@ -169,5 +169,6 @@ def set_cork(w, is_on):
         sk.nonagle |= flag.NAGLE_PUSH
     log(w, UNCORK, 0, sk.write_seq, 0)
     if sk.send_head != NONE:
+        read_goal(w, 0)
         push_pending(w)
         release_sock(w)

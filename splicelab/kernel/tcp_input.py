@@ -11,9 +11,11 @@ that a sendmsg looked at its backlog. Without rows nothing changes, and nothing 
 from splicelab._jit import jit
 from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import free_skb, split_skb
-from splicelab.kernel.tcp_output import mark_push, push_pending, transmit
+from splicelab.kernel.tcp_output import push_pending, transmit
 from splicelab.kernel.wire import deliver
 from splicelab.kernel.world import ACK, NONE, TRANSMIT, log
+
+AFTER_ALL_CALLS = 1 << 20
 
 
 @jit
@@ -65,15 +67,21 @@ def retransmit(w, seq):
 def finish(w):
     """End a message: all that is in flight is ACKed, what waits behind MORE goes by timer, the receiver reads all.
 
-    The probe timer sends the head of the queue after 200 ms, whatever Nagle or MORE says, one MSS at a time.
+    The probe timer sends the head of the queue after 200 ms, whatever Nagle or MORE says, one MSS at a time, and
+    counts all of that skb as pushed. Goals that no call has read are in force by now.
     """
     sk = w.sock[0]
+    sk.calls = AFTER_ALL_CALLS
+    read_goal(w, 0)
     while sk.una_head != NONE:
         index = sk.send_head
         if sk.una_head == index:
-            if w.skb[index].len > sk.mss:
+            skb = w.skb[index]
+            skb.psh = 1
+            sk.pushed_seq = max(sk.pushed_seq, skb.seq + skb.len)
+            if skb.len > sk.mss:
                 split_skb(w, index, sk.mss)
-            mark_push(w, index)
+                skb.psh = 1
             transmit(w, index, sk.mss)
         acknowledge(w, sk.snd_nxt)
     read_all(w)

@@ -4,7 +4,7 @@ import pytest
 from kernel.worlds import PAGE, buffer, counted, fresh, lengths, send, sent, skbs
 
 from splicelab.kernel.tcp import sendpage, set_cork
-from splicelab.kernel.tcp_input import acknowledge
+from splicelab.kernel.tcp_input import acknowledge, finish, start_schedule
 from splicelab.kernel.world import MSG_MORE, MSG_SENDPAGE_NOTLAST, NAGLE_OFF
 
 OPEN = 1 << 20
@@ -103,6 +103,25 @@ def test_half_of_the_largest_window_forces_a_push():
     assert psh(w) == [0]
     send(w, (address, 5 * MSS), flags=MSG_MORE)
     assert psh(w) == [0, 1, 0, 0] and w.sock[0].pushed_seq == 4 * MSS
+
+
+def test_pulling_the_cork_pushes_by_the_mss_of_that_moment():
+    w = fresh(window=OPEN)  # include/net/tcp.h: tcp_push_pending_frames asks tcp_current_mss
+    start_schedule(w, OPEN, 1, 0)
+    w.goal[0] = (1, 0, 500, 5000)
+    set_cork(w, True)
+    send(w, (buffer(w, PAGE), 1001))
+    set_cork(w, False)
+    assert [row[0] for row in sent(w)] == [1001] and counted(w, "segments") == (3,)
+
+
+def test_the_probe_timer_counts_only_the_skb_at_the_head_as_pushed():
+    w = fresh("6.1", OPEN)  # net/ipv4/tcp_output.c: tcp_write_wakeup
+    for _ in range(18):
+        sendpage(w, buffer(w, PAGE) // PAGE, 0, 100, MSG_SENDPAGE_NOTLAST)
+    assert sent(w) == [] and lengths(w) == [1700, 100]
+    finish(w)
+    assert [row[0] for row in sent(w)] == [MSS, 1700 - MSS, 100] and w.sock[0].pushed_seq == 1700
 
 
 def test_the_first_bytes_of_a_call_take_psh_back():

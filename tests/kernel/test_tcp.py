@@ -96,6 +96,16 @@ def test_a_copy_never_joins_a_zerocopy_fragment_and_another_notification_needs_a
     assert lengths(w) == [220, 100]
 
 
+def test_an_empty_zerocopy_send_takes_no_notification():
+    w = fresh()  # net/ipv4/tcp.c: tcp_sendmsg_locked asks for one only if there is data
+    address = buffer(w, PAGE, USER)
+    send(w, (address, 100), flags=MSG_ZEROCOPY | MSG_EOR)
+    send(w, (address, 10))
+    number = int(w.sock[0].uarg)
+    assert send(w, flags=MSG_ZEROCOPY) == 0 and lengths(w) == [100, 10]
+    assert w.sock[0].uarg == number and counted(w, "sendmsg", "tcp_push") == (3, 2)
+
+
 @pytest.mark.parametrize("profile", ["6.12", "6.13", "6.14", "6.17"])
 def test_slab_data_first_is_refused_and_the_message_stays_advanced(profile):
     w = fresh(profile)
