@@ -5,6 +5,7 @@ import pandas as pd
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
+from splicelab.evidence.broken import BrokenError
 from splicelab.evidence.counted import Tally, outcome, run
 from splicelab.kernel.profiles import PROFILES
 
@@ -40,7 +41,10 @@ def compare(
         raise InputError(f"profile: {profile!r} is not one of {', '.join(PROFILES)}")
     rows = []
     for key in alternatives or (*BUILT_IN, *OWN):
-        tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
+        try:
+            tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
+        except BrokenError as error:
+            tally = error.tally
         rows.append({"alternative": key, "outcome": outcome(tally), "counters": pick(tally)})
     return {"caller": caller, "payload_bytes": payload_bytes, "profile": profile, "rows": rows}
 

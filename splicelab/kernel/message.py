@@ -8,13 +8,24 @@ from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import drain_caches, frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_block, head_of, put_page
-from splicelab.kernel.slab import kfree, kmalloc
-from splicelab.kernel.tcp import sendmsg, sendpage
+from splicelab.kernel.memory import (
+    FRAGMENT,
+    FREE,
+    LARGE_KMALLOC,
+    PAGE_CACHE,
+    SLAB,
+    STACK,
+    STATIC,
+    alloc_block,
+    head_of,
+    put_page,
+)
+from splicelab.kernel.slab import CLASSES, kfree, kmalloc
+from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
 from splicelab.kernel.world import (
-    ACK_DELAY_MAX,
     COPY,
+    IN_FLIGHT_MAX,
     MSG_SPLICE_PAGES,
     NONE,
     OBJECT_GRAIN,
@@ -42,9 +53,12 @@ def content(message, place, position):
 
 @jit
 def alloc_owned(w, owner, size_bytes):
-    """Return memory for a piece as its owner gets it; pages, and fragments above one, are a block that holds it all."""
+    """Return memory for a piece as its owner gets it; pages, and fragments above one, are a block that holds it all.
+
+    A small piece in large kmalloc is the start of a larger object: what kmalloc gives up to 8192 bytes is slab.
+    """
     if owner in (OWN_SLAB, OWN_LARGE):
-        return kmalloc(w, size_bytes)
+        return kmalloc(w, size_bytes if owner == OWN_SLAB else max(size_bytes, CLASSES[-1] + 1))
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
@@ -52,12 +66,13 @@ def alloc_owned(w, owner, size_bytes):
 
 
 @jit
-def free_owned(w, owner, address):
-    """Give memory back as its owner does."""
-    if owner in (OWN_SLAB, OWN_LARGE):
+def free_owned(w, address):
+    """Give memory back as its owner does: kfree, or put the reference of its page."""
+    kind = w.page[head_of(w, address // PAGE_SIZE)].kind
+    if kind in (SLAB, LARGE_KMALLOC):
         kfree(w, address)
     else:
-        w.tally[0].frag_frees += owner == OWN_FRAG
+        w.tally[0].frag_frees += kind == FRAGMENT
         put_page(w, address // PAGE_SIZE)
 
 
@@ -85,10 +100,29 @@ def build(w, place):
 
 @jit(forceinline=True)
 def release(w, place):
-    """Do what the caller does with its piece once the send has returned."""
+    """Do what the caller does with its piece once the send has returned: free it, or keep it until the ACK."""
     piece = w.piece[place]
-    if piece.role != PAYLOAD and piece.fate != REWRITTEN:
-        free_owned(w, piece.owner, piece.address)
+    if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+        return
+    if piece.fate == KEPT:
+        w.kept[w.plan[0].messages % IN_FLIGHT_MAX, piece.role] = piece.address
+    else:
+        free_owned(w, piece.address)
+
+
+@jit
+def release_kept(w):
+    """Free what callers kept for messages that are acknowledged by now, or that are too many to remember."""
+    plan = w.plan[0]
+    while plan.released < plan.messages:
+        place = (plan.released + 1) % IN_FLIGHT_MAX
+        if w.message_end[place] > w.sock[0].snd_una and plan.messages - plan.released < IN_FLIGHT_MAX:
+            return
+        plan.released += 1
+        for role in range(len(ROLES)):
+            if w.kept[place, role] != 0:
+                free_owned(w, w.kept[place, role])
+                w.kept[place, role] = 0
 
 
 @jit
@@ -96,7 +130,7 @@ def build_fresh(w, place):
     """Build a piece in kmalloc memory of its own, which nobody writes again before its callback has freed it."""
     piece = w.piece[place]
     if piece.owner in (OWN_SLAB, OWN_LARGE) and piece.role != PAYLOAD:
-        piece.address = kmalloc(w, piece.size_bytes)
+        piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
         write_piece(w, place, w.plan[0].messages)
     else:
         build(w, place)
@@ -168,6 +202,19 @@ def splice_flag(w):
 
 
 @jit
+def send_with_callback(w):
+    """Send pieces that nobody writes again or frees but the callback of their last reference."""
+    iov_begin(w)
+    for place in range(w.plan[0].pieces):
+        build_fresh(w, place)
+        add_piece(w, place)
+    sent = sendmsg(w, splice_flag(w))
+    for place in range(w.plan[0].pieces):
+        release_fresh(w, place)
+    return sent
+
+
+@jit
 def send_step(w, place, flags):
     """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno."""
     step = w.step[place]
@@ -181,13 +228,35 @@ def send_step(w, place, flags):
 
 
 @jit
+def send_steps(w, is_notlast_gone):
+    """Make the caller's own calls one by one, corked where it corks; a failed one ends the message.
+
+    Where MSG_SENDPAGE_NOTLAST is gone, each call has the flags that the merged series gave it.
+    """
+    plan = w.plan[0]
+    sent = taken = 0
+    if plan.corked != 0:
+        set_cork(w, True)
+    for place in range(plan.steps):
+        step = w.step[place]
+        taken = send_step(w, place, step.flags_since_6_5 if is_notlast_gone else step.msg_flags)
+        if taken < 0:
+            break
+        sent += taken
+    if plan.corked != 0:
+        set_cork(w, False)
+    return sent if sent > 0 else taken
+
+
+@jit
 def open_run(w):
     """Lay out what outlives a message: payload with its bytes, and memory that the caller writes again and again."""
     plan = w.plan[0]
-    plan.bytes = plan.messages = 0
+    plan.bytes = plan.messages = plan.released = plan.keeps = 0
     for place in range(plan.pieces):
         piece = w.piece[place]
         plan.bytes += piece.size_bytes
+        plan.keeps += piece.fate == KEPT and piece.role != PAYLOAD
         if piece.role == PAYLOAD or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
             if piece.owner in (OWN_SLAB, OWN_LARGE):
@@ -222,13 +291,28 @@ def end_message(w, sent):
     plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
     tally.refused += sent < 0
     tally.short_sends += sent >= 0 and sk.write_seq - plan.first_byte < plan.bytes  # whatever was returned
-    w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
+    w.message_end[plan.messages % IN_FLIGHT_MAX] = sk.write_seq
     if plan.messages > plan.ack_delay:
-        seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]
+        seq = w.message_end[(plan.messages - plan.ack_delay) % IN_FLIGHT_MAX]
         retransmit(w, seq)
-        acknowledge(w, seq)
+        if sk.packets_out > 0:  # else nothing is there to be acknowledged, and what waits behind MORE goes on waiting
+            acknowledge(w, seq)
+    if plan.keeps != 0:
+        release_kept(w)
     if plan.lose_every != 0 and plan.messages % plan.lose_every == 0:
         sk.lose = 1
+
+
+@jit
+def settle(w):
+    """Let the last ACKs arrive, and lose no more."""
+    sk = w.sock[0]
+    sk.lose = 0
+    retransmit(w, sk.snd_nxt)
+    if sk.packets_out > 0:
+        acknowledge(w, sk.snd_nxt)
+    if w.plan[0].keeps != 0:
+        release_kept(w)
 
 
 @jit
@@ -236,9 +320,10 @@ def close_run(w):
     """End the run: everything is ACKed, every owner gives its memory back, and what is still in use has leaked."""
     retransmit(w, w.sock[0].snd_nxt)
     finish(w)
+    release_kept(w)
     for place in range(w.plan[0].pieces):
         if w.piece[place].kept_address != 0:
-            free_owned(w, w.piece[place].owner, w.piece[place].kept_address)
+            free_owned(w, w.piece[place].kept_address)
     drain_caches(w)
     w.tally[0].leaked = w.tally[0].objects_in_use
     for page in range(w.page_brk):

@@ -96,7 +96,13 @@ def show_object(w, address):
 
 @jit
 def hide_object(w, address):
-    """Let go of an object; when no queue shows it any more, the completion callback frees it."""
+    """Let go of an object; when no queue shows it any more, the completion callback frees it.
+
+    Of a free object, where this is the next free one's address or NONE, it says that its owner did not wait.
+    """
+    if not 0 < w.object_next[address // OBJECT_GRAIN] < PAGE_SIZE:
+        w.tally[0].freed_early += 1
+        return
     w.object_next[address // OBJECT_GRAIN] -= 1
     if w.object_next[address // OBJECT_GRAIN] == 0:
         w.tally[0].pinned_bytes -= object_at(w, address)[1]

@@ -4,17 +4,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from splicelab.evidence.counted import Tally, outcome
+from splicelab.evidence.counted import Tally, ending, outcome
 from splicelab.show.style import COUNTED, axis_label, new_figure
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.
 FILL = {"delivered": "#CFE8D5", "refused (-EIO)": "#F4C7C3", "short send": "#F9DDB1", "corrupt bytes": "#E9A3A3"}
+FILL["broken"] = FILL["corrupt bytes"]  # what a reader's own alternative did to memory
 
 
 def words(tally: Tally) -> str:
     """Say how the messages of a run ended and what was copied."""
-    copied = f"\n{tally.copied_bytes:,} bytes copied" if outcome(tally) == "delivered" else ""
-    return outcome(tally) + copied
+    ended = ending(outcome(tally))
+    return f"{ended}\n{tally.copied_bytes:,} bytes copied" if ended == "delivered" else ended
 
 
 def grid(tallies: pd.DataFrame, of: str) -> Figure:
@@ -29,7 +30,7 @@ def grid(tallies: pd.DataFrame, of: str) -> Figure:
     for row in range(rows):
         for col in range(cols):
             tally = tallies.iat[row, col]
-            axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, facecolor=FILL[outcome(tally)]))
+            axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, facecolor=FILL[ending(outcome(tally))]))
             axes.text(col + 0.5, row + 0.5, words(tally), ha="center", va="center", fontsize=9)
     return figure
 

@@ -29,7 +29,8 @@ class Column(NamedTuple):
     @property
     def is_at_risk(self) -> bool:
         """Return whether the bytes may change while an skb still points at them."""
-        return self.way == "by reference" and self.end in ("kfree", "rewritten")
+        is_freed = self.end == "kfree" and self.memory == "slab"  # large kmalloc lives on in the queue's reference
+        return self.way == "by reference" and (is_freed or self.end == "rewritten")
 
 
 class Span(NamedTuple):
