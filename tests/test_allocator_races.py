@@ -14,7 +14,7 @@ from splicelab.evidence.allocator_races import (
     PerCpu,
     explore_allocators,
 )
-from splicelab.evidence.orders import ENDLESS, search, table
+from splicelab.evidence.orders import ENDLESS, search, verdict_table
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_v3_cuts_downward_in_steps_of_64_bytes_and_starts_over_when_nobody_holds
 
 
 def test_the_verdicts_stand_in_one_table(verdicts):
-    assert list(table(verdicts.values()).index) == list(WORLDS)
+    assert list(verdict_table(verdicts.values()).index) == list(WORLDS)
 
 
 def test_a_size_check_alone_leaves_the_wrong_flag():

@@ -31,8 +31,15 @@ def test_a_time_line_is_legible_and_ends_in_what_the_receiver_got(name):
     assert sum(text.startswith("message 1:") for text in drawn) >= 3
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("v3 per CPU, slab parts", "folio 0, reserves"), ("page_frag_cache, no lock", "3")]
+)
+def test_a_time_line_of_an_allocator_shows_its_caches_and_who_has_what(name, said):
+    figure = time_line(search(name, WORLDS[name]))
+    assert_legible(figure)
+    assert said in [text.get_text() for text, _ in words(figure)]
+
+
 def test_without_a_counterexample_there_is_nothing_to_draw():
     with pytest.raises(InputError, match="fix_callers: no counterexample"):
         time_line(explore("fix_callers"))
-    with pytest.raises(InputError, match="cache: no counterexample of a message"):
-        time_line(search("cache", WORLDS["page_frag_cache, no lock"]))

@@ -1,6 +1,7 @@
 """data/: every fact has a source, every table its schema, and the arithmetic holds."""
 
 import csv
+import json
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from splicelab.errors import InputError
 from splicelab.evidence import claims as tables
 from splicelab.evidence.claims import debate
-from splicelab.paths import DATA
+from splicelab.paths import DATA, REPOSITORY
 
 NAMES = ["claims", "thread", "outcome", "lines_of_code"]
 CLAIMS = [f"C{number}" for number in range(1, 15)]
@@ -19,6 +20,15 @@ def test_all_claims_are_there_and_name_notebooks():
     assert list(claims.index) == CLAIMS
     assert set(" ".join(claims["notebooks"]).split()) <= {f"{number:02}" for number in range(12)}
     assert claims["link"].str.contains("lore.kernel.org/netdev/").all()
+
+
+def test_a_claim_names_every_notebook_that_gives_a_verdict_on_it():
+    named = debate("claims")["notebooks"]
+    for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        prose = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        for claim in set(re.findall(r"^\| \**(C\d+)\b", prose, re.MULTILINE)):
+            assert path.name[:2] in named[claim], f"{path.name} has a verdict on {claim}"
 
 
 def test_positions_and_events_are_in_order_and_speak_to_claims():

@@ -18,7 +18,7 @@ from splicelab.evidence.interleavings import (
     TwoMessages,
     explore,
 )
-from splicelab.evidence.orders import ENDLESS, World, search, table
+from splicelab.evidence.orders import ENDLESS, World, in_words, search, verdict_table
 from splicelab.evidence.small_world import MEANT, OTHER
 
 UNSAFE = ("naive_attach", "rewritten_header")
@@ -122,7 +122,7 @@ def test_a_step_may_be_a_reader_s_own_function():
     copies = "send copy:header attach:payload copy:trailer"
     assert explore("late", ("kmalloc", "write", copies, scribble, "kfree")).violation is None
     verdict = explore("early", ("kmalloc", "write", scribble, copies, "kfree"))
-    assert verdict.violation == CORRUPT and "scribble" in table([verdict]).loc["early", "counterexample"]
+    assert verdict.violation == CORRUPT and "caller: message 1: scribble" in in_words(verdict.counterexample)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_world_that_is_not_small_is_refused(monkeypatch):
 
 
 def test_the_table_has_a_row_for_each_program():
-    shown = table([known("fix_callers"), known("naive_attach")])
+    shown = verdict_table([known("fix_callers"), known("naive_attach")])
     assert list(shown.index) == ["fix_callers", "naive_attach"]
-    assert list(shown.columns) == ["states", "orders", "orders_broken", "violation", "counterexample"]
-    assert list(shown["violation"]) == ["none in any order", CORRUPT]
+    assert list(shown["orders"]) == ["274,127,322"] * 2 and list(shown["shortest (events)"]) == ["", 8]
+    assert list(shown["what breaks"]) == ["none in any order", CORRUPT]

@@ -1,5 +1,8 @@
 """The microscope: what it says about a message is true, its words are legible, and no picture keeps any of the last."""
 
+import re
+from html import unescape
+
 import pytest
 from legible import assert_legible
 
@@ -121,9 +124,10 @@ def test_words_say_what_is_drawn():
 
 def test_the_source_shown_is_that_of_the_package():
     shown = Source("copy_in_stack")
-    assert "sent = sendmsg(w, splice_flag(w))" in repr(shown) and shown._repr_markdown_().startswith(
-        "```python\n@jit\n"
-    )
+    assert "sent = sendmsg(w, splice_flag(w))" in repr(shown)
+    text, style = re.sub("<[^>]*>", "", shown._repr_html_()), shown._repr_html_().partition(">")[0]
+    assert unescape(text) == repr(shown)
+    assert all(rule in style for rule in ("font-family:monospace", "white-space:pre", "color:", "background:"))
     with pytest.raises(InputError, match="copy_in_stack"):
         Source("copy_on_the_moon")
 

@@ -7,8 +7,6 @@ meant, byte by byte; nothing but these bytes says "corrupt".
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from tqdm import tqdm
-
 from splicelab.errors import InputError
 from splicelab.evidence.orders import Verdict, search
 from splicelab.evidence.small_world import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb, replaced
@@ -175,4 +173,4 @@ def explore(alternative: str, program: Program = "") -> Verdict:
 
 def explore_all() -> list[Verdict]:
     """Try every order of events of every program in PROGRAMS."""
-    return [explore(name) for name in tqdm(PROGRAMS, desc="programs", delay=2, leave=False)]
+    return [explore(name) for name in PROGRAMS]

@@ -35,11 +35,11 @@ class World:
         world.__dict__.update(zip(self.__dict__, state, strict=True))
         return world
 
-    def after(self, state: tuple, event: tuple) -> tuple["World", tuple, tuple[str, str]]:
-        """Return the world after an event, its state, and what the event says of itself."""
+    def after(self, state: tuple, event: tuple) -> tuple[tuple, tuple[str, str]]:
+        """Return the state after an event, and what the event says of itself."""
         world = self.at(state)
         told = getattr(world, event[0])(*event[1:])
-        return world, tuple(world.__dict__.values()), told
+        return tuple(world.__dict__.values()), told
 
 
 class Step(NamedTuple):
@@ -60,9 +60,17 @@ class Verdict(NamedTuple):
     states: int
     orders: int | None
     orders_broken: int | None
-    violation: str | None
-    counterexample: list[Step]
     broken: dict[str, list[Step]]
+
+    @property
+    def violation(self) -> str | None:
+        """The most telling of the rules that were broken."""
+        return next(iter(self.broken), None)
+
+    @property
+    def counterexample(self) -> list[Step]:
+        """The shortest way to it."""
+        return next(iter(self.broken.values()), [])
 
 
 def search(name: str, start: World) -> Verdict:
@@ -75,18 +83,21 @@ def search(name: str, start: World) -> Verdict:
     """
     states = [tuple(start.__dict__.values())]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
-    for here, state in enumerate(tqdm(iter(states), desc=name, unit=" states", delay=2, leave=False)):
+    ends_first = TopologicalSorter()
+    visited = tqdm(iter(states), desc=name, unit=" states", delay=0.5, mininterval=0.5, leave=False)
+    for here, state in enumerate(visited):
         world = start.at(state)
         events = list(world.events())
         faults = set(world.faults(not events))
         after.append([])
         for event in () if faults & start.fatal else events:
-            _, reached, _ = start.after(state, event)
+            reached, _ = start.after(state, event)
             if reached not in number:
                 number[reached] = len(states)
                 states.append(reached)
                 before.append(here)
             after[here].append(number[reached])
+        ends_first.add(here, *after[here])
         if faults:
             faulty.add(here)
             first = dict.fromkeys(faults, [here]) | first
@@ -94,9 +105,9 @@ def search(name: str, start: World) -> Verdict:
             raise InputError(f"{name}: more than {MOST_STATES:,} states; it takes a smaller world to try every order")
     orders, unbroken = [0] * len(states), [0] * len(states)
     try:
-        for here in TopologicalSorter(dict(enumerate(after))).static_order():  # ends first
-            orders[here] = sum(orders[place] for place in after[here]) or 1
-            unbroken[here] = 0 if here in faulty else sum(unbroken[place] for place in after[here]) or not after[here]
+        for here in ends_first.static_order():
+            orders[here] = sum(orders[there] for there in after[here]) or 1
+            unbroken[here] = 0 if here in faulty else sum(unbroken[there] for there in after[here]) or not after[here]
         counts = orders[0], orders[0] - unbroken[0]
     except CycleError as cycle:
         loop = cycle.args[1][:0:-1]  # the graph was given backwards, and one state stands at both ends
@@ -108,20 +119,25 @@ def search(name: str, start: World) -> Verdict:
         while way[0]:
             way = [before[way[0]], *way]
         broken[rule] = [_step(start, states[here], states[there]) for here, there in pairwise(way)]
-    violation = next(iter(broken), None)
-    return Verdict(name, len(states), *counts, violation, broken.get(violation, []), broken)
+    return Verdict(name, len(states), *counts, broken)
 
 
 def _step(start: World, state: tuple, wanted: tuple) -> Step:
     """Return the event that leads from one state to the other."""
     changes = (start.after(state, event) for event in start.at(state).events())
-    return next(Step(*told, world) for world, reached, told in changes if reached == wanted)
+    return next(Step(*told, start.at(reached)) for reached, told in changes if reached == wanted)
 
 
-def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
-    """Return verdicts as a table: a row a program, the last column the shortest way to what it broke, in words."""
-    rows = [verdict._asdict() for verdict in verdicts]
-    for row in rows:
-        row["violation"] = row["violation"] or "none in any order"
-        row["counterexample"] = "; ".join(f"{step.actor}: {step.words}" for step in row["counterexample"])
-    return pd.DataFrame(rows, dtype=object).drop(columns="broken").set_index("name")
+def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """Return verdicts as a table: a row a program, the last column how many events its counterexample has."""
+    rows = {}
+    for verdict in verdicts:
+        counts = [count if count is None else f"{count:,}" for count in verdict[1:4]]
+        rows[verdict.name] = *counts, verdict.violation or "none in any order", len(verdict.counterexample) or ""
+    columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
+    return pd.DataFrame.from_dict(rows, "index", columns=columns)
+
+
+def in_words(steps: Iterable[Step]) -> str:
+    """Return a counterexample as text, an event a line."""
+    return "\n".join(f"{step.actor}: {step.words}" for step in steps)
