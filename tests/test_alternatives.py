@@ -156,11 +156,11 @@ def test_fix_callers_needs_no_patch(owner, profile):
 
 def test_naive_sendpage_of_slab_memory_shows_the_next_owner():
     """A kmalloc'd message goes out by reference and is freed; the next one gets the same object."""
-    frees = CALLERS["o2net"].model_copy(update={"header_fate": "freed"})
-    assert outcome(run(frees, "piecewise", "6.1", 12, payload_bytes=0)) == "delivered"
-    tally = run(frees, "piecewise", "6.1", 12, payload_bytes=0, warm_up=0, **LOSSY)
+    o2net, frees = CALLERS["o2net"], {"payload_bytes": 0, "fate": "freed"}
+    assert outcome(run(o2net, "piecewise", "6.1", 12, **frees)) == "delivered"
+    tally = run(o2net, "piecewise", "6.1", 12, warm_up=0, **frees, **LOSSY)
     assert outcome(tally) == "corrupt bytes" and tally.corrupt_bytes == 5 * 32
-    assert outcome(run(frees, "piecewise", "6.12", 12, payload_bytes=0, **LOSSY)) == "delivered"
+    assert outcome(run(o2net, "piecewise", "6.12", 12, **frees, **LOSSY)) == "delivered"
 
 
 @pytest.mark.parametrize("ack_delay", [0, 1, 40, 63])
@@ -210,6 +210,7 @@ def test_count_only_counts_the_same():
         ({"payload_bytes": 1 << 20, "ack_delay": 2}, "payload: 1048596 bytes a message in flight 3 times"),
         ({"trailer_bytes": 3}, "siw: trailer: 3 bytes, not 4 to 7"),
         ({"owners": {"header": "heap"}}, "owner: 'heap' is not one of slab, "),
+        ({"fate": "lost"}, "fate: 'lost' is not one of freed, rewritten, kept"),
     ],
 )
 def test_bad_input_is_one_sentence(options, message):

@@ -57,10 +57,19 @@ def _own_loop(function):
     return run_own
 
 
-def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes: int | None, owners: dict) -> None:
+def lay_plan(
+    w,
+    caller: Caller,
+    profile: str,
+    payload_bytes: int,
+    trailer_bytes: int | None,
+    owners: dict,
+    fate: str | None = None,
+) -> None:
     """Write a caller's message into the world: its pieces with their owners, and the calls that it makes itself.
 
-    ``owners`` replaces the owner of a role, for the question what an alternative does with other memory.
+    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header and trailer after the send: for the
+    question what an alternative does with other memory, and for another sender.
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
@@ -68,7 +77,9 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
         raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
     if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
-    fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
+    if fate not in (None, *FATES):
+        raise InputError(f"fate: {fate!r} is not one of {', '.join(FATES)}")
+    fate = FATES.index(fate or caller.header_fate.replace("none", "kept"))
     sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
     later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
     for send, since in zip(sends, later, strict=True):
@@ -116,6 +127,7 @@ def set_up(
     lose_every: int = 0,
     moves_bytes: bool = True,
     owners: dict | None = None,
+    fate: str | None = None,
 ) -> None:
     """Lay a caller's message and its connection out in a fresh world.
 
@@ -129,7 +141,7 @@ def set_up(
         raise InputError(f"mtu: {mtu} is not one of {', '.join(map(str, MSS_BYTES))}")
     if not 0 <= ack_delay <= kernel.ACK_DELAY_MAX:
         raise InputError(f"ack_delay: {ack_delay} messages, not 0 to {kernel.ACK_DELAY_MAX}")
-    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {})
+    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {}, fate)
     plan, sk = w.plan[0], w.sock[0]
     message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:

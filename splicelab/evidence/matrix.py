@@ -32,9 +32,16 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
     InputError for an unknown kernel or owner.
     """
     iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4})
-    callers = {words: iscsi.model_copy(update={"header_fate": fate}) for words, fate in FATES.items()}
     rows = [
-        (kernel, flag, gather, again, header, trailer, *_end(callers[again], kernel, flag, gather, header, trailer))
+        (
+            kernel,
+            flag,
+            gather,
+            again,
+            header,
+            trailer,
+            *_end(iscsi, FATES[again], kernel, flag, gather, header, trailer),
+        )
         for kernel, flag, gather, again, header, trailer in product(
             kernels, (True, False), (True, False), FATES, headers, trailers
         )
@@ -43,7 +50,9 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
     return pd.DataFrame(rows, columns=names.split())
 
 
-def _end(caller: Caller, kernel: str, flag: bool, gather: bool, header: str, trailer: str) -> tuple[str, int]:
+def _end(
+    caller: Caller, fate: str, kernel: str, flag: bool, gather: bool, header: str, trailer: str
+) -> tuple[str, int]:
     """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
     owners = {"header": header, "trailer": trailer}
     if unknown := [owner for owner in owners.values() if owner not in (*OWNERS, VMALLOC_STACK)]:
@@ -51,7 +60,7 @@ def _end(caller: Caller, kernel: str, flag: bool, gather: bool, header: str, tra
     if VMALLOC_STACK in owners.values():
         return NOT_EXPRESSIBLE, 0
     given = {"flag": flag, "scatter_gather": gather, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
-    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
+    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, fate=fate, **given)
     return in_words(tally), tally.copied_bytes
 
 
