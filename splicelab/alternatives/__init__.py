@@ -1,14 +1,10 @@
 """The answers that the thread names, one short file each. To register one, add its name to BUILT_IN."""
 
-import re
 from importlib import import_module
 
-from numba import from_dtype
-from numba.core.errors import NumbaError
-from numba.core.types import Boolean, Integer
 from numba.extending import overload
 
-from splicelab._jit import jit
+from splicelab._jit import compile_own, jit
 from splicelab.errors import InputError
 from splicelab.kernel.world import WORLD
 
@@ -38,28 +34,13 @@ def alternative(name: str):
     def register(function):
         if name in BUILT_IN:
             raise InputError(f"alternative: {name!r} is taken by the package")
-        OWN[name] = _compiled(name, function)
+        try:
+            OWN[name] = compile_own(function, WORLD)
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from None
         return OWN[name]
 
     return register
-
-
-def _compiled(name, function):
-    """Compile a reader's function, indices checked, so that a mistake shows in its own cell."""
-    kernel = jit(function, boundscheck=True)
-    if kernel is function:  # the JIT is off
-        return kernel
-    try:
-        kernel.compile((from_dtype(WORLD),))
-    except Exception as error:
-        lines = [line for line in str(error).splitlines() if line and not line.startswith("Failed in")]
-        place = re.search(r"line (\d+)|\((\d+)\)\s*$", str(error), re.MULTILINE)
-        kind = "" if isinstance(error, NumbaError) else f"{type(error).__name__}: "
-        where = f", line {place[1] or place[2]}" if place else ""
-        raise InputError(f"{name}: does not compile: {kind}{lines[0]}{where}") from None
-    if not isinstance(returned := kernel.nopython_signatures[-1].return_type, Integer | Boolean):
-        raise InputError(f"{name}: returns {returned}, not the bytes taken or a negative errno")
-    return kernel
 
 
 @jit(inline="always")

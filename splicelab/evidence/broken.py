@@ -9,7 +9,8 @@ import numpy as np
 from splicelab.errors import InputError
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS, SLAB
-from splicelab.kernel.message import ROLES, begin_message, end_message, settle
+from splicelab.kernel.message import ROLES
+from splicelab.kernel.run import begin_message, end_message, settle
 from splicelab.kernel.slab import object_at
 
 LOOKED_AT = 4096  # messages that are sent again

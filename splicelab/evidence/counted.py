@@ -10,18 +10,9 @@ from splicelab.errors import InputError
 from splicelab.evidence.broken import BrokenError, broken_memory, broken_message
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
-from splicelab.kernel.message import (
-    FATES,
-    METHODS,
-    OWNERS,
-    ROLES,
-    begin_message,
-    close_run,
-    end_message,
-    open_run,
-    settle,
-)
+from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
+from splicelab.kernel.run import begin_message, close_run, end_message, settle
 
 WARM_UP = 2
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}

@@ -1,42 +1,18 @@
-"""One message of a caller: pieces with an owner, built in memory, sent by an alternative, ACKed some messages later.
-
-The plan of a message says which pieces there are and in which calls the caller itself sends them. What is *meant* is
-written down before the alternative runs and independently of it; the receiver compares.
-"""
+"""One message of a caller: pieces with an owner, built in memory, sent in one call or in the caller's own, released."""
 
 from splicelab._jit import jit
+from splicelab.kernel import memory
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import drain_caches, frag_free, frag_or_block, page_frag_alloc
+from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import (
-    FRAGMENT,
-    FREE,
-    LARGE_KMALLOC,
-    PAGE_CACHE,
-    SLAB,
-    STACK,
-    STATIC,
-    alloc_block,
-    head_of,
-    put_page,
-)
+from splicelab.kernel.memory import alloc_block, head_of, put_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
-from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
-from splicelab.kernel.world import (
-    COPY,
-    IN_FLIGHT_MAX,
-    MSG_SPLICE_PAGES,
-    NONE,
-    OBJECT_GRAIN,
-    PAGE_SIZE,
-    REWRITE,
-    WIRE_BYTES,
-    log,
-)
+from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
+OWN_KINDS = (memory.SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
 ROLES = ("header", "head", "payload", "trailer")
 HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
 FATES = ("freed", "rewritten", "kept")
@@ -62,17 +38,17 @@ def alloc_owned(w, owner, size_bytes):
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
-    return alloc_block(w, size_bytes, (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK])
+    return alloc_block(w, size_bytes, OWN_KINDS[owner])
 
 
 @jit
 def free_owned(w, address):
     """Give memory back as its owner does: kfree, or put the reference of its page."""
     kind = w.page[head_of(w, address // PAGE_SIZE)].kind
-    if kind in (SLAB, LARGE_KMALLOC):
+    if kind in (memory.SLAB, memory.LARGE_KMALLOC):
         kfree(w, address)
     else:
-        w.tally[0].frag_frees += kind == FRAGMENT
+        w.tally[0].frag_frees += kind == memory.FRAGMENT
         put_page(w, address // PAGE_SIZE)
 
 
@@ -108,21 +84,6 @@ def release(w, place):
         w.kept[w.plan[0].messages % IN_FLIGHT_MAX, piece.role] = piece.address
     else:
         free_owned(w, piece.address)
-
-
-@jit
-def release_kept(w):
-    """Free what callers kept for messages that are acknowledged by now, or that are too many to remember."""
-    plan = w.plan[0]
-    while plan.released < plan.messages:
-        place = (plan.released + 1) % IN_FLIGHT_MAX
-        if w.message_end[place] > w.sock[0].snd_una and plan.messages - plan.released < IN_FLIGHT_MAX:
-            return
-        plan.released += 1
-        for role in range(len(ROLES)):
-            if w.kept[place, role] != 0:
-                free_owned(w, w.kept[place, role])
-                w.kept[place, role] = 0
 
 
 @jit
@@ -176,7 +137,7 @@ def release_frag(w, place, allocator):
 def add_replaced(w, place, allocator):
     """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
     piece = w.piece[place]
-    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != SLAB:
+    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != memory.SLAB:
         add_piece(w, place)
         return NONE
     address = frag_or_block(w, allocator, piece.size_bytes)
@@ -262,69 +223,3 @@ def open_run(w):
             if piece.owner in (OWN_SLAB, OWN_LARGE):
                 w.object_next[piece.address // OBJECT_GRAIN] = 1  # the owner shows it too: no callback frees it
             write_piece(w, place, 0)
-
-
-@jit(inline="always")
-def begin_message(w):
-    """Note what the next message means to say, from the stream's position on."""
-    plan = w.plan[0]
-    plan.messages += 1
-    plan.first_byte = seq = w.sock[0].write_seq
-    for place in range(plan.pieces if w.moves_bytes != 0 else 0):
-        piece = w.piece[place]
-        done = 0
-        while done < piece.size_bytes:
-            start = (seq + done) % WIRE_BYTES
-            count = min(piece.size_bytes - done, WIRE_BYTES - start)
-            if piece.role == PAYLOAD:
-                copy_bytes(w.meant, start, w.arena, piece.kept_address + done, count)
-            else:
-                for position in range(count):
-                    w.meant[start + position] = content(plan.messages, place, done + position)
-            done += count
-        seq += piece.size_bytes
-
-
-@jit(inline="always")
-def end_message(w, sent):
-    """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
-    plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
-    tally.refused += sent < 0
-    tally.short_sends += sent >= 0 and sk.write_seq - plan.first_byte < plan.bytes  # whatever was returned
-    w.message_end[plan.messages % IN_FLIGHT_MAX] = sk.write_seq
-    if plan.messages > plan.ack_delay:
-        seq = w.message_end[(plan.messages - plan.ack_delay) % IN_FLIGHT_MAX]
-        retransmit(w, seq)
-        if sk.packets_out > 0:  # else nothing is there to be acknowledged, and what waits behind MORE goes on waiting
-            acknowledge(w, seq)
-    if plan.keeps != 0:
-        release_kept(w)
-    if plan.lose_every != 0 and plan.messages % plan.lose_every == 0:
-        sk.lose = 1
-
-
-@jit
-def settle(w):
-    """Let the last ACKs arrive, and lose no more."""
-    sk = w.sock[0]
-    sk.lose = 0
-    retransmit(w, sk.snd_nxt)
-    if sk.packets_out > 0:
-        acknowledge(w, sk.snd_nxt)
-    if w.plan[0].keeps != 0:
-        release_kept(w)
-
-
-@jit
-def close_run(w):
-    """End the run: everything is ACKed, every owner gives its memory back, and what is still in use has leaked."""
-    retransmit(w, w.sock[0].snd_nxt)
-    finish(w)
-    release_kept(w)
-    for place in range(w.plan[0].pieces):
-        if w.piece[place].kept_address != 0:
-            free_owned(w, w.piece[place].kept_address)
-    drain_caches(w)
-    w.tally[0].leaked = w.tally[0].objects_in_use
-    for page in range(w.page_brk):
-        w.tally[0].leaked += w.page[page].head == page and w.page[page].kind not in (FREE, SLAB)
