@@ -7,6 +7,7 @@ put and every object freed, once.
 import numpy as np
 
 from splicelab.errors import InputError
+from splicelab.evidence.queue import look_at_queue
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS, SLAB
 from splicelab.kernel.message import ROLES
@@ -50,7 +51,7 @@ def broken_message(w, function, messages: int) -> str:
         begin_message(w)
         meant_bytes, wrong_bytes = int(plan.first_byte + plan.bytes), int(w.tally[0].corrupt_bytes)
         returned = function(w)
-        shown = _queue(w)
+        shown = [frag for skb in look_at_queue(w, 0) for frag in skb.frags]
         end_message(w, returned)
         if number == messages:
             settle(w)
@@ -83,18 +84,6 @@ def _place(w, byte: int) -> str:
     return f"byte {byte:,} (behind the message)"
 
 
-def _queue(w) -> list[tuple[int, int, int]]:
-    """Return what the queue shows: first byte in the stream, bytes, address."""
-    shown, index = [], w.sock[0].read_head
-    while index != kernel.NONE:
-        position = int(w.skb[index].seq)
-        for frag in w.frag[index, : w.skb[index].nr_frags]:
-            shown.append((position, int(frag.size_bytes), int(frag.page * kernel.PAGE_SIZE + frag.offset)))
-            position += int(frag.size_bytes)
-        index = w.skb[index].next
-    return shown
-
-
 def _wrong_bytes(w, history: list, shown: list) -> str:
     """Say which bytes came wrong in the last step of a history, and what had happened to their memory."""
     arrived = [(row[2], row[3]) for row in history[-1][1] if row[0] == kernel.TRANSMIT]
@@ -104,7 +93,7 @@ def _wrong_bytes(w, history: list, shown: list) -> str:
     first, total = int(wrong[0]), sum(size for _, size in arrived)
     start, events = next((start, steps) for start, steps in reversed(history) if start <= first)
     lines = [row for step, rows in history if step >= start for row in rows]
-    address = next(at + first - seq for seq, size, at in shown if seq <= first < seq + size)
+    address = next(at + first - seq for seq, size, at, *_ in shown if seq <= first < seq + size)
     text = (
         f"the receiver got {len(wrong):,} of {total:,} bytes that were not meant: first at {_place(w, first - start)}"
     )

@@ -52,13 +52,11 @@ def calls(trace: Trace) -> list[Span]:
 
 def frags(trace: Trace) -> list[Span]:
     """Return the frags of all skbs."""
-    found = []
-    for number, skb in enumerate(trace.skbs):
-        position = skb.position
-        for frag in skb.frags:
-            found.append(Span(position, frag.size_bytes, frag.kind, number, frag.address))
-            position += frag.size_bytes
-    return found
+    return [
+        Span(frag.position, frag.size_bytes, frag.kind, number, frag.address)
+        for number, skb in enumerate(trace.skbs)
+        for frag in skb.frags
+    ]
 
 
 def columns(trace: Trace) -> list[Column]:
