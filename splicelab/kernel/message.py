@@ -5,14 +5,14 @@ from splicelab.kernel import memory
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import alloc_block, head_of, put_page
+from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
 from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
-OWN_KINDS = (memory.SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
+OWN_KINDS = (SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
 ROLES = ("header", "head", "payload", "trailer")
 HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
 FATES = ("freed", "rewritten", "kept")
@@ -45,7 +45,7 @@ def alloc_owned(w, owner, size_bytes):
 def free_owned(w, address):
     """Give memory back as its owner does: kfree, or put the reference of its page."""
     kind = w.page[head_of(w, address // PAGE_SIZE)].kind
-    if kind in (memory.SLAB, memory.LARGE_KMALLOC):
+    if kind in (SLAB, memory.LARGE_KMALLOC):
         kfree(w, address)
     else:
         w.tally[0].frag_frees += kind == memory.FRAGMENT
@@ -137,7 +137,7 @@ def release_frag(w, place, allocator):
 def add_replaced(w, place, allocator):
     """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
     piece = w.piece[place]
-    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != memory.SLAB:
+    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != SLAB:
         add_piece(w, place)
         return NONE
     address = frag_or_block(w, allocator, piece.size_bytes)
