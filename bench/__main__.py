@@ -1,11 +1,11 @@
-"""Everything: long runs, then kernels against C; kept with all samples in data/bench/<machine>.json."""
+"""Everything: long runs, sweeps, kernels against C; kept with all samples in data/bench/<machine>.json."""
 
 import argparse
 import json
 import re
 import sys
 
-from bench import compare, growth
+from bench import compare, growth, sweep
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
@@ -22,12 +22,13 @@ def main() -> None:
     parser.add_argument("--note", help="kept with the figures, such as what else the machine did")
     note = parser.parse_args().note
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
+    sweeps = sweep.run()
     result, samples = compare.run()
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result["growth"] = long_runs
+    result["growth"], result["sweep"] = long_runs, sweeps
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result) + "\n")

@@ -1,6 +1,7 @@
-"""Read the CSV files of data/, each row checked against a schema."""
+"""Read the CSV files of data/, each row checked against a schema, and say in one line what a schema found wrong."""
 
 import csv
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from splicelab.errors import InputError
 
 Row = TypeVar("Row", bound=BaseModel)
+SPEAK_FOR_THEMSELVES = {"missing", "extra_forbidden", "field", "value_error", "too_long", "too_short"}
 
 
 def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
@@ -36,9 +38,23 @@ def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
         try:
             rows[key] = row_type.model_validate(row)
         except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            field = f"{problem['loc'][0]}: " if problem["loc"] else ""
-            text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            given = f", not {problem['input']!r:.60}" if field and problem["type"] != "value_error" else ""
-            raise InputError(f"{where}: {field}{text}{given}") from None
+            raise InputError(f"{where}: {first_error(error)}") from None
     return list(rows.values())
+
+
+def first_error(error: ValidationError, whole: str = "", tags: Collection[str] = ()) -> str:
+    """Say in one line which field is wrong first, as a path without ``tags`` (names of union members), and why.
+
+    ``whole`` names what was read, where no single field is wrong.
+    """
+    first = error.errors(include_url=False)[0]
+    context, text = first.get("ctx", {}), first["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    if first["type"] == "json_invalid":
+        return f"not JSON: {context['error']}".replace(" at line 1", " at")
+    parts = [part for part in (*first["loc"], context.get("field")) if part is not None and part not in tags]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]:.60}" for part in parts).lstrip(".")
+    text = text.replace("Input should be", "must be").replace("List should", "must").replace("Tuple should", "must")
+    text = {"missing": "missing", "extra_forbidden": "unknown field"}.get(first["type"], text)
+    if first["type"] not in SPEAK_FOR_THEMSELVES:
+        text += f", not {first['input']!r:.60}"
+    return ": ".join(filter(None, (path or whole, text)))

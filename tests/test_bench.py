@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import compare, growth, message, twin
+from bench import compare, growth, message, sweep, twin
 from bench.__main__ import machine_name
 from splicelab.alternatives import BUILT_IN
 from splicelab.evidence.counted import run_messages
@@ -112,3 +112,14 @@ def test_long_runs_say_what_a_message_costs_at_each_length(capsys):
 def test_the_file_is_named_after_the_processor():
     facts = {"cpu": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz", "cpus": "2"}
     assert machine_name(facts) == "intel-xeon-gold-6338-cpu-2-00ghz-2-cpus"
+
+
+def test_two_threads_count_what_one_does(monkeypatch, capsys):
+    monkeypatch.setitem(sweep.GRID, "messages", 100)
+    monkeypatch.setattr(sweep, "HASHED", [bytes(1000)] * 2)
+    row = sweep.run(rounds=2)
+    assert {name: [*map(len, row["seconds"][name].values())] for name in ("sweep", "control")} == {
+        "sweep": [2, 2],
+        "control": [2, 2],
+    }
+    assert "sweep: two threads" in capsys.readouterr().out

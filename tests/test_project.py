@@ -129,6 +129,9 @@ def test_files_name_no_place_that_only_one_machine_has():
             assert not found, f"{path}: {found and found.group()}"
 
 
-def test_the_readme_lists_the_notebooks_there_are():
+def test_the_readme_and_the_first_notebook_list_the_notebooks_there_are():
+    first, *others = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
     listed = re.findall(r"\(notebooks/(\w+\.ipynb)\)", (REPOSITORY / "README.md").read_text())
-    assert listed == sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+    assert listed == [first, *others]
+    rows = re.findall(r"\| \[\w+\]\((\w+\.ipynb)\)", (REPOSITORY / "notebooks" / first).read_text())
+    assert rows == others

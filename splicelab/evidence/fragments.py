@@ -147,8 +147,9 @@ def _open(allocator: str, load: Load, world):
         raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
     if not load.sizes_bytes or not all(0 < size_bytes <= PAGE_SIZE for size_bytes in load.sizes_bytes):
         raise InputError(f"sizes: {load.sizes_bytes} bytes, not 1 to {PAGE_SIZE} each")
-    if not 1 <= load.in_flight <= PAGES // 4 // len(load.sizes_bytes):
-        raise InputError(f"in flight: {load.in_flight} messages, not 1 to {PAGES // 4 // len(load.sizes_bytes)}")
+    most = PAGES // 4 // len(load.sizes_bytes)
+    if not 1 <= load.in_flight <= most:
+        raise InputError(f"in flight: {load.in_flight} messages, not 1 to {most}")
     if min(load.lose_every, load.messages) < 0:
         raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
     w = open_world("6.12", world)

@@ -10,20 +10,19 @@ from typing import NamedTuple
 from splicelab.errors import InputError
 from splicelab.evidence.counted import MSS_BYTES
 from splicelab.evidence.predict import Sender
-from splicelab.evidence.scenarios import Scenario, parse_scenario
+from splicelab.evidence.scenarios import Scenario, call_bytes, parse_scenario
 from splicelab.evidence.trace import EVENT_NAMES, Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
 RECORDED_AS = {  # the names that the recordings use
-    **{
-        "plain": ("one sendmsg", "nothing"),
-        "sep3": ("three sendmsg", "nothing"),
-        "copy3": ("three sendmsg", "MSG_MORE"),
-    },
-    **{"more3": ("sendfile between", "MSG_MORE"), "cork3": ("sendfile between", "TCP_CORK")},
-    **{"vm1": ("one splice", "nothing")},
+    "plain": ("one sendmsg", "nothing"),
+    "sep3": ("three sendmsg", "nothing"),
+    "copy3": ("three sendmsg", "MSG_MORE"),
+    "more3": ("sendfile between", "MSG_MORE"),
+    "cork3": ("sendfile between", "TCP_CORK"),
+    "vm1": ("one splice", "nothing"),
 }
 WINDOW_SEGMENTS = 1000
 
@@ -56,10 +55,9 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
         calls = [["sendmsg", [size], []] for size in sizes if size]
         if how == "sendfile between" and payload_bytes:
             calls[header_bytes > 0] = ["sendfile", 0, payload_bytes]
-    if announce == "MSG_MORE":
-        for call in calls[:-1]:
-            if call[0] == "sendmsg":
-                call[2].append("MSG_MORE")
+    for name, *_, flags in calls[:-1] if announce == "MSG_MORE" else []:
+        if name == "sendmsg":
+            flags.append("MSG_MORE")
     return [["cork", 1], *calls, ["cork", 0]] if announce == "TCP_CORK" else calls
 
 
@@ -105,21 +103,19 @@ def observe(scenario: Scenario, number: int = 0, acks_each_call: bool = False, w
     w.logging = 1
 
     def look(w):
-        rows = [(EVENT_NAMES[row[0]], *map(int, row[1:])) for row in w.event[: w.events]]
         for name in ("call", "push"):
-            seen.append([(flags, seq - first_byte, size) for kind, flags, seq, size in rows if kind == name])
+            rows = (map(int, row[1:]) for row in w.event[: w.events] if EVENT_NAMES[row[0]] == name)
+            seen.append([(flags, seq - first_byte, size_bytes) for flags, seq, size_bytes in rows])
         seen.append(look_at_queue(w, first_byte))
 
     counters = sender.run(message, look)
     pieces, calls, position = [], [], 0
-    for name, *rest in message.calls:
-        start = position
-        for owner, size_bytes in _pieces(name, *rest):
+    for call in message.calls:
+        words = call[0] + (" MORE" if call[0] == "sendmsg" and call[2] & MSG_MORE else "")
+        calls += [(words, position, call_bytes(call))] * (call_bytes(call) > 0)
+        for owner, size_bytes in _pieces(*call):
             pieces.append((owner, position, size_bytes))
             position += size_bytes
-        if position > start:
-            announced = " MORE" if name == "sendmsg" and rest[1] & MSG_MORE else ""
-            calls.append((name + announced, start, position - start))
     return Seen(scenario, pieces, calls, *seen, counters)
 
 

@@ -3,39 +3,21 @@
 Windows and ACKs are inputs of a scenario; everything else follows from the kernel's rules in ``splicelab.kernel``.
 """
 
-import functools
 import json
 from pathlib import Path
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.scenarios import (
-    MAX_BYTES,
-    SENDMSG_FLAGS,
-    SPLICE_FLAGS,
-    Message,
-    Scenario,
-    call_bytes,
-    parse_scenario,
-    read_lines,
-)
+from splicelab.evidence.counted import open_world
+from splicelab.evidence.scenarios import MAX_BYTES, SPLICE_FLAGS, Message, Scenario, call_bytes, read_placed
+from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import TASK_FRAG
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
 from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
-from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.tcp import sendmsg, set_cork
 from splicelab.kernel.tcp_input import finish, read_all, start_schedule
-from splicelab.kernel.world import (
-    NAGLE_OFF,
-    NAGLE_PUSH,
-    PAGE_SIZE,
-    PIPE_BUFFERS,
-    SCHEDULE,
-    new_world,
-    reset,
-    reset_tally,
-)
+from splicelab.kernel.world import PAGE_SIZE
 
 EXPECTED = (
     *("sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes"),
@@ -43,8 +25,6 @@ EXPECTED = (
 )
 RUN_BYTES = MAX_BYTES + 4 * PAGE_SIZE  # with room for an offset in the first page of each segment
 FILE_CHUNK_BYTES = 512 << 10
-MORE, ZEROCOPY, SPLICE_MORE = SENDMSG_FLAGS["MSG_MORE"], SENDMSG_FLAGS["MSG_ZEROCOPY"], SPLICE_FLAGS["SPLICE_F_MORE"]
-the_world = functools.cache(new_world)
 
 
 @jit
@@ -60,12 +40,9 @@ class Sender:
     """One connection of a user program on a model kernel: its buffers, a file in the page cache, a task fragment."""
 
     def __init__(self, scenario: Scenario, world=None):
-        self.world = w = the_world() if world is None else world
-        reset(w)
-        use_profile(w, scenario.kernel)
-        sk = w.sock[0]
-        sk.nonagle = NAGLE_OFF | NAGLE_PUSH if scenario.nodelay else 0
-        sk.receiver_shares_pages = 1
+        self.world = w = open_world(scenario.kernel, world)
+        w.sock[0].nonagle = kernel.NAGLE_OFF | kernel.NAGLE_PUSH if scenario.nodelay else 0
+        w.sock[0].receiver_shares_pages = 1
         self.file = alloc_run(w, RUN_BYTES, 0, PAGE_CACHE)
         self.user = alloc_run(w, RUN_BYTES, 0, USER)
         if scenario.zerocopy is not None:
@@ -78,15 +55,11 @@ class Sender:
             cache.page = alloc_pages(w, 3 if cache.size_bytes > PAGE_SIZE else 0, FRAGMENT)
             w.page[cache.page].refcount = scenario.task_frag.refcount
 
-    def run(self, message: Message, look=None) -> dict:
+    def run(self, message: Message, look=None, where: str = "") -> dict:
         """Send one message and return its counters, and the skbs that left as [len, truesize, nr_frags].
 
-        ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet.
-
-        Raises
-        ------
-        InputError
-            The message needs more skbs, transmissions or memory than the model has.
+        ``look(w)`` sees the queue when all calls have returned and the receiver has not read yet. InputError, its
+        place first, for a message that needs more skbs, transmissions or memory than the model has.
         """
         w = self.world
         first_byte = w.sock[0].write_seq
@@ -94,8 +67,8 @@ class Sender:
         for row, goal in enumerate(message.goals):
             w.goal[row] = goal
         for row, (call, flush, acked_bytes) in enumerate(message.acks):
-            w.ack[row] = (call, flush, w.sock[0].write_seq + acked_bytes)
-        reset_tally(w)
+            w.ack[row] = (call, flush, first_byte + acked_bytes)
+        kernel.reset_tally(w)
         for call in message.calls:
             getattr(self, call[0])(*call[1:])
             if message.receiver_reads == "after_each_call":
@@ -105,23 +78,22 @@ class Sender:
         finish(w)
         tally = w.tally[0]
         sent_bytes = w.sock[0].write_seq - first_byte
-        if tally.exhausted or w.transmitted > SCHEDULE or sent_bytes != sum(map(call_bytes, message.calls)):
-            raise InputError("more skbs or memory in flight than the model holds")
+        if tally.exhausted or w.transmitted > kernel.SCHEDULE or sent_bytes != sum(map(call_bytes, message.calls)):
+            raise InputError(f"{where}more skbs or memory in flight than the model holds")
         counters = {name: int(tally[name]) for name in EXPECTED}
         return counters | {"skbs": w.transmit[: w.transmitted].tolist()}
 
     def sendmsg(self, sizes: list[int], flags: int) -> None:
-        """One sendmsg of a user program; what is pinned for MSG_ZEROCOPY has its recorded place in pages."""
-        w = self.world
+        """One sendmsg of a user program; what is pinned for kernel.MSG_ZEROCOPY has its recorded place in pages."""
+        w, address = self.world, self.user
         iov_begin(w)
-        address = self.user
         for number, size_bytes in enumerate(sizes):
-            if flags & ZEROCOPY:
+            if flags & kernel.MSG_ZEROCOPY:
                 part = number if len(sizes) > 1 else 1
                 address = (self.payload if part == 1 else self.user + part * PAGE_SIZE) + self.offsets[part]
             iov_add(w, address, size_bytes)
             address += size_bytes
-        sendmsg(w, flags & (MORE | ZEROCOPY | SENDMSG_FLAGS["MSG_EOR"]))
+        sendmsg(w, flags & (kernel.MSG_MORE | kernel.MSG_ZEROCOPY | kernel.MSG_EOR))
 
     def sendfile(self, offset: int, size_bytes: int) -> None:
         """Send part of the file through the task's own pipe."""
@@ -129,13 +101,11 @@ class Sender:
 
     def splice(self, pieces: list[tuple], flags: int) -> None:
         """Fill one large pipe and splice it out; more than 512 KiB of file goes in rounds that announce MORE."""
-        w = self.world
+        w, address, filled = self.world, self.user, 0
         pipe_begin(w)
-        address = self.user
-        filled = 0
         for kind, offset, size_bytes in pieces:
             if kind == "vmsplice":
-                filled += pipe_fill(w, address + offset, size_bytes, PIPE_BUFFERS)
+                filled += pipe_fill(w, address + offset, size_bytes, kernel.PIPE_BUFFERS)
                 address += (offset + size_bytes + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
                 continue
             for start in range(0, size_bytes, FILE_CHUNK_BYTES):
@@ -143,8 +113,8 @@ class Sender:
                     pipe_drain(w, filled, True)
                     filled = 0
                 chunk_bytes = min(FILE_CHUNK_BYTES, size_bytes - start)
-                filled += pipe_fill(w, self.file + offset + start, chunk_bytes, PIPE_BUFFERS)
-        pipe_drain(w, filled, bool(flags & SPLICE_MORE))
+                filled += pipe_fill(w, self.file + offset + start, chunk_bytes, kernel.PIPE_BUFFERS)
+        pipe_drain(w, filled, bool(flags & SPLICE_FLAGS["SPLICE_F_MORE"]))
 
     def cork(self, is_on: int) -> None:
         """Put the cork in, or pull it and let out what waited."""
@@ -156,25 +126,14 @@ def predict(scenarios: list[Scenario]) -> list[dict]:
     return [predict_one(scenario) for scenario in scenarios]
 
 
-def predict_one(scenario: Scenario) -> dict:
-    """Return the prediction for one connection; an InputError begins with the place of the message."""
-    sender = Sender(scenario)
-    messages = []
+def predict_one(scenario: Scenario, where: str = "") -> dict:
+    """Return the prediction for one connection; an InputError begins with ``where`` and the place of the message."""
+    sender, messages = Sender(scenario), []
     for place, message in enumerate(scenario.messages):
-        try:
-            messages.append(sender.run(message))
-        except InputError as error:
-            raise InputError(f"messages[{place}]: {error}") from None
+        messages.append(sender.run(message, where=f"{where}messages[{place}]: "))
     return {"id": scenario.id, "messages": messages}
 
 
 def predict_file(path: str | Path) -> list[str]:
     """Return one line of JSON per connection of a scenario file; an InputError begins with file and line."""
-    scenarios = [(number, parse_scenario(line, f"{path}:{number}")) for number, line in read_lines(path)]
-    lines = []
-    for number, scenario in scenarios:
-        try:
-            lines.append(json.dumps(predict_one(scenario), separators=(",", ":")))
-        except InputError as error:
-            raise InputError(f"{path}:{number}: {error}") from None
-    return lines
+    return [json.dumps(predict_one(one, f"{where}: "), separators=(",", ":")) for where, one in read_placed(path)]

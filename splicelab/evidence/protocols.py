@@ -1,48 +1,47 @@
 """Layers above TCP: where they end their records for a sender's calls, and what they hand to TCP themselves.
 
-Counted, by rules read in Linux 6.1.192 and 6.12.117; no record of theirs was recorded. Sources: net/tls/tls_sw.c,
-net/tls/tls_device.c: tls_push_data(), net/tls/tls_main.c: tls_push_sg(), net/kcm/kcmsock.c, net/smc/smc_tx.c,
-net/xfrm/espintcp.c, net/ipv4/tcp_bpf.c: tcp_bpf_push().
+Counted, by rules read in Linux 6.1.192 and 6.12.117; no record of theirs was recorded. Which source says what about a
+layer stands in data/layers.csv and data/handed_down.csv.
 """
 
 import functools
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pandas as pd
+from pydantic import BaseModel, BeforeValidator, Field
 
 from splicelab.callers import Caller, Send, load_callers
 from splicelab.errors import InputError
 from splicelab.kernel.world import PAGE_SIZE
+from splicelab.paths import data_path
+from splicelab.tables import read_rows
 
-TLS_RECORD_BYTES = 1 << 14
+_Limit = Annotated[int, BeforeValidator(lambda text: text or sys.maxsize), Field(gt=0)]
 
 
-class Layer(NamedTuple):
+class Layer(BaseModel):
     """What closes a record but the end of a call: its bytes, its slots for pieces (some taken from the start)."""
 
-    record_bytes: int = sys.maxsize
-    slots: int = sys.maxsize
-    slots_taken: int = 0
-    attaches: bool = True
+    layer: str
+    record_bytes: _Limit
+    slots: _Limit
+    slots_taken: int
+    attaches: bool
 
 
-LAYERS = {
-    "tls_sw": Layer(TLS_RECORD_BYTES, 17),
-    "tls_device": Layer(TLS_RECORD_BYTES, 16, 1, attaches=False),
-    "tls_device_zerocopy": Layer(TLS_RECORD_BYTES, 16, 1),  # the socket asked for zero-copy sendfile
-    "kcm": Layer(),  # SOCK_DGRAM; a record is a message
-    "kcm_seqpacket": Layer(),
-    "smc": Layer(),  # a record is one RDMA write; while the send buffer has room
-}
-# What a layer hands to TCP for a buffer of several entries: before 6.5, and since. tcp_bpf before 6.5 is not in the
-# trees that were read.
-HANDED_DOWN = {
-    "tls": ("sendpage:payload*:NOTLAST;-", "splice:payload*:-"),
-    "espintcp": ("sendpage:payload*:NOTLAST;-", "splice:payload*:MORE;-"),
-    "tcp_bpf": ("sendpage:payload*:-", "splice:payload*:-"),
-}
+class HandedDown(BaseModel):
+    """What a layer hands to TCP for a buffer of several entries, before 6.5 and since; recipes as in callers.csv."""
+
+    layer: str
+    sends_6_1: str
+    sends_6_12: str
+
+
+LAYERS = {row.layer: row for row in read_rows(data_path("layers.csv"), Layer)}
+HANDED_DOWN = {row.layer: row for row in read_rows(data_path("handed_down.csv"), HandedDown)}
+_callers = functools.cache(load_callers)
 # Flags of all calls but the last, and of the last page where something follows it.
 PATTERNS = {
     "MORE and NOTLAST": ("MORE|NOTLAST", "MORE|NOTLAST"),
@@ -138,14 +137,15 @@ def sender(pattern: str, header_bytes: int = 24, trailer_bytes: int = 24) -> Cal
     old = f"sendpage:header:{flags}~- sendpage:payload*:{flags};{last}~- sendpage:trailer:-"
     since = old.replace("MORE|NOTLAST", "MORE").replace("NOTLAST", "-").replace("sendpage", "splice")
     sizes = {"header_bytes": header_bytes, "trailer_bytes": trailer_bytes}
-    return _row("nvmet_tcp").model_copy(update={**sizes, "trailer_bytes_min": 0, "sends_6_1": old, "sends_6_12": since})
+    return _callers()["nvmet_tcp"].model_copy(
+        update={**sizes, "trailer_bytes_min": 0, "sends_6_1": old, "sends_6_12": since}
+    )
 
 
 def handed_down(layer: str, entry_bytes: int = PAGE_SIZE) -> Caller:
     """Return what a layer of HANDED_DOWN sends to TCP, one call for each entry of so many bytes."""
-    old, since = HANDED_DOWN[layer]
-    update = {"payload_unit_bytes": entry_bytes, "sends_6_1": old, "sends_6_12": since}
-    return _row("kcm").model_copy(update=update)
+    update = HANDED_DOWN[layer].model_dump(exclude={"layer"}) | {"payload_unit_bytes": entry_bytes}
+    return _callers()["kcm"].model_copy(update=update)
 
 
 def meanings() -> pd.DataFrame:
@@ -172,6 +172,3 @@ def records_by_pattern(payload_bytes: int) -> pd.DataFrame:
                 sizes = [f"{record.size_bytes}" for record in made.closed]
                 row[pattern] = " + ".join(sizes + [f"({made.open_bytes})"] * (made.open_bytes > 0))
     return pd.DataFrame(rows).T
-
-
-_row = functools.cache(lambda key: load_callers()[key])

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from splicelab.errors import InputError
 from splicelab.kernel.world import PAGE_SIZE, SCHEDULE
+from splicelab.tables import first_error
 
 # The kernel's own bits (include/linux/socket.h, include/linux/splice.h). A user program can set no others here.
 SENDMSG_FLAGS = {
@@ -161,15 +162,11 @@ class Scenario(_Strict):
         first_goals = self.messages[0].goals
         if not first_goals or first_goals[0][:2] != (0, 0):
             raise _wrong("messages[0].goals", "must begin with [0, 0, mss, size_goal], in force before the first call")
-        if self.zerocopy is None:
-            for place, message in enumerate(self.messages):
-                for number, call in enumerate(message.calls):
-                    if call[0] == "sendmsg" and call[2] & SENDMSG_FLAGS["MSG_ZEROCOPY"]:
-                        raise _wrong("zerocopy", f"missing, and messages[{place}].calls[{number}] carries MSG_ZEROCOPY")
+        for place, message in enumerate(self.messages if self.zerocopy is None else []):
+            for number, call in enumerate(message.calls):
+                if call[0] == "sendmsg" and call[2] & SENDMSG_FLAGS["MSG_ZEROCOPY"]:
+                    raise _wrong("zerocopy", f"missing, and messages[{place}].calls[{number}] carries MSG_ZEROCOPY")
         return self
-
-
-_TAGS = {"sendmsg", "sendfile", "splice", "cork", "vmsplice", "file"}
 
 
 def call_bytes(call: tuple) -> int:
@@ -212,28 +209,19 @@ def parse_scenario(line: bytes, where: str) -> Scenario:
     try:
         return Scenario.model_validate_json(line)
     except ValidationError as error:
-        raise InputError(f"{where}: {_first_error(error)}") from None
+        tags = {"sendmsg", "sendfile", "splice", "cork", "vmsplice", "file"}
+        raise InputError(f"{where}: {first_error(error, 'line', tags)}") from None
+
+
+def read_placed(path: str | Path) -> list[tuple[str, Scenario]]:
+    """Return each connection of a .jsonl or .jsonl.xz file behind its place, `FILE:LINE`.
+
+    Raises InputError, `FILE:LINE: FIELD: what is wrong`, before the first is returned.
+    """
+    places = [(f"{path}:{number}", line) for number, line in read_lines(path)]
+    return [(where, parse_scenario(line, where)) for where, line in places]
 
 
 def read_scenarios(path: str | Path) -> list[Scenario]:
-    """Return the connections of a .jsonl or .jsonl.xz file; InputError says `FILE:LINE: FIELD: what is wrong`."""
-    return [parse_scenario(line, f"{path}:{number}") for number, line in read_lines(path)]
-
-
-def _first_error(error: ValidationError) -> str:
-    """Say the first error in one line: the field as a path, then what is wrong with it."""
-    first = error.errors(include_url=False)[0]
-    context = first.get("ctx", {})
-    if first["type"] == "json_invalid":
-        return f"not JSON: {context['error']}".replace(" at line 1", " at")
-    parts = [part for part in (*first["loc"], context.get("field")) if part is not None and part not in _TAGS]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]:.60}" for part in parts).lstrip(".")
-    text = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    text = text.replace(" after validation", "").replace("List should", "must").replace("Tuple should", "must")
-    if first["type"] == "missing":
-        text = "missing"
-    elif first["type"] == "extra_forbidden":
-        text = "unknown field"
-    elif first["type"] not in ("field", "value_error", "too_long", "too_short"):
-        text += f", not {first['input']!r:.60}"
-    return f"{path or 'line'}: {text}"
+    """Return the connections of a file; InputError as for `read_placed`."""
+    return [scenario for _, scenario in read_placed(path)]

@@ -88,9 +88,8 @@ def count_cell(cell: dict) -> dict:
     """Run one combination in this thread's own world; return its outcome and counters by name."""
     if not hasattr(_own, "world"):
         _own.world = new_world()
-    options = {key: value for key, value in cell.items() if key != "caller"}
     try:
-        tally = run(_callers()[cell["caller"]], **options, world=_own.world)
+        tally = run(**cell | {"caller": _callers()[cell["caller"]]}, world=_own.world)
     except InputError as error:
         return {"outcome": f"not run: {error}"} | dict.fromkeys(Tally._fields)
     ended = outcome(tally)
@@ -101,7 +100,7 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     """Return the combinations of a grid as plain values, the last axis fastest."""
     known = {"caller": _callers(), "alternative": (*BUILT_IN, *OWN), "profile": PROFILES, "allocator": ALLOCATORS}
     axes = {}
-    for name, given in {**grid, **{key: value for key, value in DEFAULTS.items() if key not in grid}}.items():
+    for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
         if name not in AXES:
             raise InputError(f"grid: {name!r} is not one of {', '.join(AXES)}")
         values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)

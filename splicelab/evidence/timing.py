@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 WARM_UP = 3
 AGAIN = " again (A/A)"
@@ -60,8 +61,6 @@ class Timing:
 
     def table(self):
         """Return a DataFrame: median, interval, quartiles (ns per operation), n, ratio to the baseline, verdict."""
-        import pandas as pd
-
         rows = []
         for name, samples in self.samples_ns.items():
             verdict = "baseline" if name == self.baseline else self.verdict(name)
@@ -147,10 +146,9 @@ def environment() -> dict[str, str]:
     import llvmlite.binding
     import numba
 
-    cpuinfo = Path("/proc/cpuinfo")
+    cpuinfo, governor = Path("/proc/cpuinfo"), Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": facts.get("model name") or platform.processor() or platform.machine(),
         "cpus": str(os.cpu_count()),

@@ -5,7 +5,6 @@ sends (`caller_operations`: nvme-tcp, nfsd, siw). Every file is checked against 
 """
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -14,15 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from splicelab.errors import InputError
+from splicelab.evidence.predict import EXPECTED
 from splicelab.evidence.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.paths import data_path
 from splicelab.tables import read_rows
 
 # The counters that a recording may hold, in the order of the tables; skbs are [length, truesize, nr_frags] each.
-COUNTERS = (
-    "sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes", "frag_appends",
-    "copies", "copied_bytes", "refills", "refill_newpage", "stream_alloc", "tcp_push", "skbs",
-)  # fmt: skip
+COUNTERS = (*EXPECTED, "skbs")
 
 
 class RecordingFile(BaseModel):
@@ -110,9 +107,8 @@ def compare(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
     Columns: kernel, mtu, kind, counter, exact, total, left_out (messages in which the counter was not recorded).
     """
     table = beside(recorded, predicted)
-    table["exact"] = table["equal"].eq(True)
-    table["total"] = table["equal"].notna()
-    table["left_out"] = table["equal"].isna()
+    equal = table["equal"]
+    table = table.assign(exact=equal.eq(True), total=equal.notna(), left_out=equal.isna())
     groups = table.groupby(["kernel", "mtu", "kind", "counter"], sort=False)
     return groups[["exact", "total", "left_out"]].sum().reset_index()
 
@@ -124,14 +120,6 @@ def crosstab(table: pd.DataFrame) -> pd.DataFrame:
     return wide[[counter for counter in COUNTERS if counter in wide]]
 
 
-def _operations() -> Iterator[tuple[str, dict]]:
-    """Yield each recorded operation of a kernel sender with its caller's name; keeping all would slow the collector."""
-    for row in manifest("operations"):
-        caller = row.file.removeprefix("callers/").split("-")[0]
-        for _, line in read_lines(recording_path(row)):
-            yield caller, from_json(line)
-
-
 def caller_operations() -> pd.DataFrame:
     """Return one row per recorded operation and side of the connection, for nvme-tcp, nfs and siw.
 
@@ -139,9 +127,10 @@ def caller_operations() -> pd.DataFrame:
     (H host or client, T target or server, s0 and s1 the two ends of siw), calls (a list of (name, bytes, flag bits,
     kind of memory)), pushes, copied_bytes, spliced_bytes, skbs (a list of (length, truesize, nr_frags)).
     """
+    lines = [(row.file, line) for row in manifest("operations") for _, line in read_lines(recording_path(row))]
     rows = []
-    for caller, operation in _operations():
-        sides: dict[str, dict] = {}
+    for file, line in lines:
+        operation, sides = from_json(line), {}
         for code, *event in operation["ev"]:
             if code in ("call", "push", "xmit"):
                 empty = {"calls": [], "pushes": 0, "copied_bytes": 0, "spliced_bytes": 0, "skbs": []}
@@ -157,6 +146,7 @@ def caller_operations() -> pd.DataFrame:
                 calling["copied_bytes"] += event[0]
             elif code == "splice_ret":
                 calling["spliced_bytes"] += max(event[0], 0)
-        head = {"caller": caller, "kernel": operation["kernel"], "cfg": operation["cfg"], "op": operation["op"]}
+        head = {"caller": file.removeprefix("callers/").split("-")[0]}
+        head |= {name: operation[name] for name in ("kernel", "cfg", "op")}
         rows += [{**head, "role": role, **counts} for role, counts in sorted(sides.items())]
     return pd.DataFrame(rows)

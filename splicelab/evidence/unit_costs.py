@@ -3,10 +3,14 @@
 These costs are the same inside and outside of a kernel, so they may carry a verdict. A whole simulated message may not.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import numpy as np
+import pandas as pd
 from numba import config, types
 from numba.extending import intrinsic
 
@@ -24,15 +28,10 @@ ARENA_BYTES = 128 << 20
 PLACES = 1 << 20
 ATOMIC = "atomic inc + dec"
 COLD_LINE = "first touch of a cold line"
-USED = ("copies", "copied_bytes", "kmallocs", "frag_allocs", "get_page", "put_page", "cold_lines")
 LEAVES_OUT = (
-    "socket and allocator locks",
-    "system calls, TCP and the driver",
-    "DMA and the network card",
-    "cache lines that move between CPUs",
-    "interrupts and memory pressure",
-    "new pages from the page allocator",
-    "what the kernel's allocators do beyond the model's (preemption, cmpxchg, memory cgroups), which counts instead",
+    "leaves out: socket and allocator locks; system calls, TCP and the driver; DMA and the network card; "
+    "cache lines that move between CPUs; interrupts and memory pressure; new pages from the page allocator; "
+    "what the kernel's allocators do beyond the model's (preemption, cmpxchg, memory cgroups), which counts instead"
 )
 
 if not config.DISABLE_JIT:
@@ -128,15 +127,12 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     order = rng.permutation(lines)
     chain[order] = np.roll(order, -1)
     counter, cursor, last_line = np.zeros((3, 1), np.int64)
-    world = new_world()
-    kernels = {}
-    for size in COPY_SIZES:
-        for heat, places in (("hot", cold[:1]), ("cold", cold)):
-            kernels[f"copy {size} B {heat}"] = lambda n, s=size, p=places: copy_loop(dst, src, s, p, cursor, n)
+    world, kernels = new_world(), {}
+    for size, (heat, places) in product(COPY_SIZES, (("hot", cold[:1]), ("cold", cold))):
+        kernels[f"copy {size} B {heat}"] = partial(copy_loop, dst, src, size, places, cursor)
     for key, name in enumerate(ALLOCATORS):
-        kernels[f"alloc + free {name}"] = lambda n, k=key: alloc_loop(world, k, ALLOC_BYTES, n)
-    kernels[ATOMIC] = lambda n: atomic_loop(counter, n)
-    kernels[COLD_LINE] = lambda n: chase_loop(chain, last_line, n)
+        kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
+    kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
     timing = compare(kernels, samples=samples, same_iterations=False, progress=progress)
     return UnitCosts(**vars(timing))
 
@@ -145,25 +141,22 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
 class Estimate:
     """Counted events times unit costs: `terms` has one row per kind of event, `total_ns` is (median, low, high)."""
 
-    terms: object
+    terms: pd.DataFrame
     environment: dict[str, str]
-    leaves_out: tuple[str, ...] = LEAVES_OUT
 
     @property
     def total_ns(self) -> tuple[float, float, float]:
         """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
-        return tuple(float(self.terms[column].sum()) for column in ("median_ns", "low_ns", "high_ns"))
+        return tuple(self.terms[["median_ns", "low_ns", "high_ns"]].sum().tolist())
 
     def __repr__(self) -> str:
         """Return a line without measured numbers, the same on every machine."""
-        return f"estimated: {len(self.terms)} kinds of events, see table; leaves out: {'; '.join(self.leaves_out)}"
+        return f"estimated: {len(self.terms)} kinds of events, see table; {LEAVES_OUT}"
 
     def _repr_html_(self) -> str:
         median, low, high = self.total_ns
         total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
-        return (
-            f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>Leaves out: {'; '.join(self.leaves_out)}"
-        )
+        return f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>{LEAVES_OUT}"
 
 
 def estimate(
@@ -179,13 +172,11 @@ def estimate(
     InputError
         The allocator or the heat is unknown.
     """
-    import pandas as pd
-
     if allocator not in ALLOCATORS:
         raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
     if heat not in ("hot", "cold"):
         raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
-    count = {name: float(tally.get(name, 0)) for name in USED}
+    count = defaultdict(float, tally)
     mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
     terms = {
         f"copies, {heat}": (count["copies"], costs.copy_cost(mean_bytes, heat)),
@@ -194,6 +185,6 @@ def estimate(
         "page references": ((count["get_page"] + count["put_page"]) / 2, costs.cost(ATOMIC)),
         "cold lines": (count["cold_lines"], costs.cost(COLD_LINE)),
     }
-    rows = {name: [number, *(number * cost)] for name, (number, cost) in terms.items() if number}
+    rows = {name: [float(number), *(number * cost)] for name, (number, cost) in terms.items() if number}
     columns = ["count", "median_ns", "low_ns", "high_ns"]
     return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), costs.environment)

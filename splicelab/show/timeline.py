@@ -4,13 +4,14 @@ Every piece of memory has the same width, whatever its bytes; below it stands wh
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
+from itertools import accumulate, pairwise, zip_longest
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from splicelab.errors import InputError
 from splicelab.evidence.protocols import Records
@@ -19,6 +20,7 @@ from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure, owner_handles
 
 PARTS = 24
+GAP, DIGIT = 0.002, 0.009  # between boxes, and about a digit of 9 points, as shares of the width
 LETTERS = {"M": MSG_MORE, "N": MSG_SENDPAGE_NOTLAST, "E": MSG_EOR}
 KEY = "above a call its flags: M = MSG_MORE, N = MSG_SENDPAGE_NOTLAST, E = MSG_EOR"
 LANES = ("calls", "pushes", "skbs", "records above")
@@ -65,61 +67,54 @@ def summary(row: Row) -> str:
 
 
 class _Panel:
-    """The artists of one message: as many as are ever needed, those not in use hidden."""
+    """The artists of one message: its boxes, a line of marks of each kind, as many words as are ever needed."""
 
     def __init__(self, axes, lanes: int):
-        axes.set(
-            xlim=(0, 1.03), ylim=(0.4 - lanes, 0.85), xticks=[], yticks=-np.arange(lanes), yticklabels=LANES[:lanes]
-        )
+        axes.set(xlim=(0, 1.03), ylim=(0.4 - lanes, 0.85), xticks=[])
+        axes.set_yticks(-np.arange(lanes), LANES[:lanes])
         axes.tick_params(left=False)
         axes.spines[:].set_visible(False)
         self.title = axes.set_title("6.12: 24 calls, 24 pushes, 24 skbs, 24 records above, 10000 bytes wait above")
-        self.boxes = [axes.add_patch(Rectangle((0, 0), 0, 0, ec="#333333", lw=0.8)) for _ in range(3 * PARTS)]
+        self.boxes = axes.add_collection(PolyCollection([], edgecolors="#333333", linewidths=0.8))
+        look = {"mec": "black", "ms": 8, "clip_on": False, "in_layout": False}  # a line of no marks lies at pixel 0
+        self.marks = [axes.plot([], [], marker, mfc=fill, **look)[0] for marker, fill, _ in MARKS]
         self.words = [axes.text(0, 0, "", ha="center", va="center", fontsize=9) for _ in range(4 * PARTS)]
-        self.marks = [axes.plot([], [], ls="", ms=8, mec="black", clip_on=False)[0] for _ in range(2 * PARTS)]
-        self.moving = [self.title, *self.boxes, *self.words, *self.marks]
+        self.moving = [self.title, self.boxes, *self.marks, *self.words]
 
     def show(self, row: Row) -> None:
         """Lay out one message; InputError where it has more parts than the picture holds."""
         calls, marks, skbs = happenings(row.trace)
         pieces = np.cumsum([0, *(piece.size_bytes for piece in row.trace.pieces)])
-        self.bounds = sorted({*map(int, pieces), *(first for _, first, _ in calls)})
-        if max(len(self.bounds) - 1, len(skbs)) > PARTS:
+        bounds = sorted({*map(int, pieces), *(first for _, first, _ in calls)})
+        if max(len(bounds) - 1, len(skbs)) > PARTS:
             raise InputError(f"picture: more than {PARTS} pieces or skbs in one message")
-        for artist in self.moving:
-            artist.set_visible(artist is self.title)
-        self.free = iter(self.boxes), iter(self.words)
+        place = partial(np.interp, xp=bounds, fp=np.linspace(0, 1, len(bounds)))
+        boxes, words = [], []  # (lane, first byte, end, fill, ink, line, gaps on both sides), (x, y, text, ink)
         for flags, first, end in calls:
             letters = " ".join(letter for letter, flag in LETTERS.items() if flags & flag)
-            self._word((self._x(first) + self._x(end)) / 2, 0.55, letters)
-            for left, right in pairwise(byte for byte in self.bounds if first <= byte <= end):
+            words.append((place([first, end]).mean(), 0.55, letters, "black"))
+            for left, right in pairwise(byte for byte in bounds if first <= byte <= end):
                 owner = row.trace.pieces[np.searchsorted(pieces, left, "right") - 1].owner
                 look = OWNERS[FILLS.get(owner, owner)]
-                self._box(0, left, right, look.colour, look.ink, gaps=(left == first, right == end))
-        for mark, (byte, kind) in zip(self.marks, marks, strict=False):
-            x = self._x(byte) + 0.02 * (kind == ALONE)
-            mark.set(data=([x], [-1]), marker=MARKS[kind][0], mfc=MARKS[kind][1], visible=True)
-        for first, end in skbs:
-            self._box(2, first, end, OWNERS["skb"].colour)
-        ends = np.cumsum([0, *(record.size_bytes for record in row.records.closed)] if row.records else [0])
-        for first, end in pairwise(ends):
-            self._box(3, first, end, "white")
-        if row.records and row.records.open_bytes:
-            self._box(3, ends[-1], ends[-1] + row.records.open_bytes, "white", line=":")
+                boxes.append((0, left, right, look.colour, look.ink, "-", (left == first, right == end)))
+        boxes += [(2, first, end, OWNERS["skb"].colour, "black", "-", (True, True)) for first, end in skbs]
+        closed, open_bytes, _ = row.records or ((), 0, "")
+        ends = [0, *accumulate(record.size_bytes for record in closed)]
+        boxes += [(3, first, end, "white", "black", "-", (True, True)) for first, end in pairwise(ends)]
+        boxes += [(3, ends[-1], ends[-1] + open_bytes, "white", "black", ":", (True, True))] * (open_bytes > 0)
+        corners = []
+        for lane, first, end, _, ink, _, gaps in boxes:
+            (left, right), size = place([first, end]) + np.multiply(GAP, gaps) * (1, -1), f"{end - first}"
+            corners.append([(x, y - lane) for x, y in ((left, -0.3), (right, -0.3), (right, 0.3), (left, 0.3))])
+            if right - left > DIGIT * len(size):
+                words.append(((left + right) / 2, -lane, size, ink))
+        self.boxes.set(verts=corners, facecolor=[box[3] for box in boxes], linestyle=[box[5] for box in boxes])
+        for kind, line in enumerate(self.marks):
+            at = [place(byte) + 0.02 * (kind == ALONE) for byte, mark in marks if mark == kind]
+            line.set_data(at, [-1] * len(at))
+        for text, (x, y, said, ink) in zip_longest(self.words, words, fillvalue=(0, 0, "", "black")):
+            text.set(x=x, y=y, text=said, color=ink)
         self.title.set_text(summary(row))
-
-    def _x(self, byte):
-        return np.interp(byte, self.bounds, np.linspace(0, 1, len(self.bounds)))
-
-    def _box(self, lane, first, end, colour, ink="black", line="-", gaps=(True, True)):
-        left, right = self._x(first) + 0.002 * gaps[0], self._x(end) - 0.002 * gaps[1]
-        bounds = (left, -lane - 0.3, right - left, 0.6)
-        next(self.free[0]).set(bounds=bounds, facecolor=colour, linestyle=line, visible=True)
-        if right - left > 0.009 * len(f"{end - first}"):  # about the width of a digit of 9 points
-            self._word((left + right) / 2, -lane, f"{end - first}", ink)
-
-    def _word(self, x, y, text, ink="black"):
-        next(self.free[1]).set(x=x, y=y, text=text, color=ink, visible=True)
 
 
 class TimeLine:
