@@ -53,7 +53,7 @@ def run(rounds: int = ROUNDS) -> dict:
                 found = {}
                 for threads, pool in ((1, one), (2, two)) if number % 2 else ((2, two), (1, one)):
                     taken_s, found[threads] = timed_s(function, pool)
-                    seconds[name][threads].append(round(taken_s, 4))
+                    seconds[name][threads].append(round(taken_s, 6))
                 if found[1] != found[2]:
                     raise RuntimeError(f"{name}: one thread and two disagree")
     row = {"messages": GRID["messages"], "seconds": seconds}

@@ -66,7 +66,7 @@ def test_two_tasks_on_an_unlocked_cache_get_the_same_bytes_and_lose_a_reference(
 
 def test_v3_cuts_downward_in_steps_of_64_bytes_and_starts_over_when_nobody_holds_a_fragment():
     world = PerCpu((48,), repaired=False)
-    world.folios = (Folio(4096, False, BIAS + 1), None, None, None)
+    world.folios[0] = Folio(4096, False, BIAS + 1)
     cache, task = world._alloc(Cache(0, 4096, BIAS + 1), None, 48)
     assert (cache.offset, cache.bias, task[0]) == (4032, BIAS, "has a fragment")
     cache, _ = world._alloc(cache, None, 4096)  # the first fragment is still held: another folio is needed

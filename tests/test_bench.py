@@ -116,7 +116,7 @@ def test_the_file_is_named_after_the_processor():
 
 def test_two_threads_count_what_one_does(monkeypatch, capsys):
     monkeypatch.setitem(sweep.GRID, "messages", 100)
-    monkeypatch.setattr(sweep, "HASHED", [bytes(1000)] * 2)
+    monkeypatch.setattr(sweep, "HASHED", [bytes(1_000_000)] * 2)
     row = sweep.run(rounds=2)
     assert {name: [*map(len, row["seconds"][name].values())] for name in ("sweep", "control")} == {
         "sweep": [2, 2],

@@ -1,6 +1,7 @@
 """Figures of lifetimes and of the matrix: legible, and the Explorer comes back to the same picture."""
 
 import pytest
+from explorer_rules import assert_keeps_the_rules
 from legible import assert_legible
 
 from splicelab.evidence.lifetimes import moments, sweep
@@ -24,6 +25,12 @@ def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
 def test_rates_are_legible():
     assert_legible(rates({f"{pressure}": sweep(pressure=pressure) for pressure in (0, 1)}))
     assert_legible(Rates().figure)
+
+
+def test_the_explorer_keeps_the_rules():
+    extremes = {"ack_delay": 63, "loss": 0.5, "pressure": 16.0}, {"ack_delay": 0, "loss": 0.01, "pressure": 0.0}
+    large = {"size": "16384 bytes (large kmalloc)", "kernel": "6.12"}
+    assert_keeps_the_rules(lifetime_explorer(1000), [{"ack_delay": 30}, {"ack_delay": 31}, *extremes, large])
 
 
 def test_the_explorer_follows_and_comes_back():

@@ -1,6 +1,7 @@
 """What waits for its ACK: the numbers of the runs, legible at the extremes, and a picture that comes back."""
 
 import pytest
+from explorer_rules import assert_keeps_the_rules
 from legible import assert_legible
 
 from splicelab.show.waiting import WAYS, Waiting, wait, wait_text, waiting_explorer
@@ -8,16 +9,20 @@ from splicelab.show.waiting import WAYS, Waiting, wait, wait_text, waiting_explo
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"caller": "siw", "pages": 4, "loopback": True}, {"caller": "ceph_v1", "segments_in_software": True}],
+    [
+        {},
+        {"caller": "siw", "header_bytes": 2048, "loopback": True},
+        {"caller": "ceph_v1", "segments_in_software": True},
+    ],
 )
 def test_lines_and_bars_are_legible(options):
     drawing = Waiting()
-    drawing.update({"pages": options.get("pages", 1)}, wait(**options))
+    drawing.update({}, wait(**options))
     assert_legible(drawing.figure)
 
 
 def test_an_object_is_held_alone_and_a_fragment_with_its_block():
-    lines = wait_text(1, wait()).splitlines()
+    lines = wait_text(wait()).splitlines()
     assert len(lines) == len(WAYS)
     assert lines[0] == (
         "copy_in_stack: a message has 48 bytes copied, callbacks: 0; 64 in flight hold 32,768 bytes beside the payload"
@@ -28,15 +33,22 @@ def test_an_object_is_held_alone_and_a_fragment_with_its_block():
 
 
 def test_a_reference_on_the_way_brings_the_copy_back():
-    taken = wait("siw", 4, segments_in_software=True)
-    assert taken["copy_on_ref"][0].copied_bytes == taken["copy_in_stack"][0].copied_bytes == 64 * 20
+    taken = wait("siw", 512, segments_in_software=True)
+    assert taken["copy_on_ref"][0].copied_bytes == taken["copy_in_stack"][0].copied_bytes == 64 * 516
     assert taken["attach_callback"][0].copied_bytes == 0
 
 
 def test_a_control_moves_the_picture_and_comes_back():
     explorer = waiting_explorer()
     first = explorer._picture.value
-    explorer.controls["receiver"].value = "on this machine"
+    explorer.controls["receiver"].value = True
     assert explorer.error is None and explorer._picture.value != first
-    explorer.controls["receiver"].value = "elsewhere"
+    explorer.controls["receiver"].value = False
     assert explorer._picture.value == first
+
+
+def test_the_explorer_keeps_the_rules():
+    local = {"caller": "siw", "receiver": True}
+    assert_keeps_the_rules(
+        waiting_explorer(), [{"header_bytes": 128}, {"header_bytes": 2048}, {"segments": True}, local]
+    )

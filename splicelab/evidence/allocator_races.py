@@ -7,7 +7,7 @@ mm/page_alloc.c: __page_frag_alloc_align; "nvme-tcp: fix usage of page_frag_cach
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from splicelab.evidence.orders import Verdict, World, replaced, search
+from splicelab.evidence.orders import Verdict, World, search
 
 BIAS, ALIGN_BYTES, PAGE_BYTES = 32768, 64, 4096
 SLAB_PARTS = (48, PAGE_BYTES)  # the patch copies slab data in parts of at most a page
@@ -50,8 +50,8 @@ class PerCpu(World):
 
     def __init__(self, requests: tuple[int, ...], repaired: bool):
         self.requests, self.repaired = requests, repaired
-        self.folios, self.caches = (None,) * 4, (Cache(), Cache())
-        self.tasks = (("idle", 0, None),) * 2  # state, bytes asked for, folio from the page allocator or of a fragment
+        self.folios, self.caches = [None] * 4, [Cache(), Cache()]
+        self.tasks = [("idle", 0, None)] * 2  # state, bytes asked for, folio from the page allocator or of a fragment
 
     def events(self) -> Iterator[tuple]:
         """Yield what a task can do next; nobody interferes between get_cpu and put_cpu."""
@@ -80,18 +80,16 @@ class PerCpu(World):
     def _count(self, number, references, in_use=0):
         """Add to the references of a folio and return them; who sees none left frees it."""
         folio = self.folios[number]
-        folio = folio._replace(refcount=folio.refcount + references, in_use=folio.in_use + in_use)
-        self.folios = replaced(self.folios, number, folio)
-        return folio.refcount
+        self.folios[number] = folio._replace(refcount=folio.refcount + references, in_use=folio.in_use + in_use)
+        return self.folios[number].refcount
 
     def _free(self, number):
         if number is not None:
-            self.folios = replaced(self.folios, number, None)
+            self.folios[number] = None
 
     def _get_cpu(self, task, cpu, size_bytes):
-        cache, now = self._alloc(self.caches[cpu], self.tasks[task][2], size_bytes)
-        self.caches, self.tasks = replaced(self.caches, cpu, cache), replaced(self.tasks, task, now)
-        return f"task {task}", f"wants {size_bytes} bytes on CPU {cpu}: {now[0]}"
+        self.caches[cpu], self.tasks[task] = self._alloc(self.caches[cpu], self.tasks[task][2], size_bytes)
+        return f"task {task}", f"wants {size_bytes} bytes on CPU {cpu}: {self.tasks[task][0]}"
 
     def _alloc(self, cache, spare, size_bytes):
         """Go on to a fragment, a refusal, or until the CPU must be let go. Return cache and task as they are."""
@@ -122,13 +120,13 @@ class PerCpu(World):
 
     def _alloc_folio(self, task, outcome):
         number = self.folios.index(None)
-        self.folios = replaced(self.folios, number, Folio(*OUTCOMES[outcome]))
-        self.tasks = replaced(self.tasks, task, ("awake", self.tasks[task][1], number))
+        self.folios[number] = Folio(*OUTCOMES[outcome])
+        self.tasks[task] = ("awake", self.tasks[task][1], number)
         return "page allocator", f"gives task {task} {outcome}"
 
     def _put_fragment(self, task):
         number = self.tasks[task][2]
-        self.tasks = replaced(self.tasks, task, ("done", 0, None))
+        self.tasks[task] = ("done", 0, None)
         if self._count(number, -1, -1) == 0:
             self._free(number)
         return f"task {task}", "puts its fragment"
@@ -142,7 +140,7 @@ class Shared(World):
     def __init__(self, mutex: bool):
         self.mutex, self.locked, self.drained = mutex, False, False
         self.offset, self.bias, self.refcount = 4, BIAS + 1, BIAS + 1
-        self.tasks = (("load offset", 0, 0, ()),) * 2  # next step, its registers for offset and bias, fragments
+        self.tasks = [("load offset", 0, 0, ())] * 2  # next step, its registers for offset and bias, fragments
 
     def events(self) -> Iterator[tuple]:
         """Yield each task's next step; the cache is drained when nobody will ask any more."""
@@ -181,7 +179,7 @@ class Shared(World):
         else:
             self.refcount, held = self.refcount - 1, held[1:]
             step = "put" if held else "done"
-        self.tasks = replaced(self.tasks, task, (step, offset, bias, held))
+        self.tasks[task] = (step, offset, bias, held)
         return f"task {task}", words
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from splicelab.errors import InputError
 from splicelab.evidence.orders import Verdict, search
-from splicelab.evidence.small_world import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb, replaced
+from splicelab.evidence.small_world import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
 
 Program = str | Sequence[str | Callable[[Machine, int], None]]
 
@@ -86,67 +86,51 @@ class TwoMessages(Machine):
             step(self, message)
             return "caller", f"message {message + 1}: {step.__name__}"
         verb, *words = step.split()
-        VERBS[verb](self, message, *words)
+        getattr(self, f"_{verb}")(message, *words)
         return "caller", f"message {message + 1}: {step}"
 
+    def _kmalloc(self, message):
+        self.slab[message] = self.kmalloc(MESSAGE[message])
 
-def _kmalloc(w, message):
-    w.slab = replaced(w.slab, message, w.kmalloc(MESSAGE[message]))
-    w.place = replaced(w.place, message, w.slab[message])
+    def _alloc_page(self, message):
+        self.frag[message] = self.alloc_page(MESSAGE[message])
 
+    def _frag_alloc(self, message, once=""):
+        is_kept = once and message == 1
+        self.frag[message] = self.frag[0] if is_kept else self.frag_alloc(4, KEPT if once else MESSAGE[message])
 
-def _fragment(w, message, address):
-    w.frag, w.place = replaced(w.frag, message, address), replaced(w.place, message, address)
+    def _write(self, message):
+        for start, size in (PIECES["header"], PIECES["trailer"]):
+            address = (self.frag[message] or self.slab[message]) + start
+            self.claim(address, size, self.owner[address], MEANT[4 * message + start :][:size])
 
+    def _memcpy(self, message):
+        source, target = self.slab[message], self.frag[message]
+        self.memory[target : target + 4] = self.memory[source : source + 4]
 
-def _frag_alloc(w, message, once=""):
-    owner = KEPT if once else MESSAGE[message]
-    _fragment(w, message, w.frag[0] if once and message else w.frag_alloc(4, owner))
+    def _send(self, message, *words):
+        frags = ()
+        for how, piece in (word.split(":") for word in words if word != "MORE"):
+            start, size = PIECES[piece]
+            address = message if piece == "payload" else (self.frag[message] or self.slab[message]) + start
+            frag = Frag(address, size, self.owner[address], how, message)
+            frags += (self.copy(frag) if how == "copy" else self.hold(frag),)
+        last = self.queue[-1] if self.queue else None
+        if last and last.state == "queued" and last.message == message:
+            self.queue[-1] = last._replace(frags=last.frags + frags, held="MORE" in words)
+        else:
+            start, _ = PIECES[words[0].split(":")[1]]
+            self.queue.append(Skb(4 * message + start, message, frags, "MORE" in words))
 
+    def _kfree(self, message):
+        self.kfree(self.slab[message])
 
-def _write(w, message):
-    for start, size in (PIECES["header"], PIECES["trailer"]):
-        meant, address = MEANT[4 * message + start :][:size], w.place[message] + start
-        w.claim(address, size, w.owner[address], meant)
+    def _put_page(self, message, last=""):
+        if not last or message == 1:
+            self.get_page(self.frag[message], -1)
 
-
-def _memcpy(w, message):
-    source, target = w.slab[message], w.frag[message]
-    w.claim(target, 4, w.owner[target], w.memory[source : source + 4])
-
-
-def _send(w, message, *words):
-    frags = ()
-    for how, piece in (word.split(":") for word in words if word != "MORE"):
-        start, size = PIECES[piece]
-        address = message if piece == "payload" else w.place[message] + start
-        frag = Frag(address, size, w.owner[address], how, message)
-        w.hold(frag) if how != "copy" else None
-        frags += (w.copy(frag) if how == "copy" else frag,)
-    *earlier, last = w.queue or (None,)
-    if last and last.state == "queued" and last.message == message:
-        w.queue = (*earlier, last._replace(frags=last.frags + frags, held="MORE" in words))
-    else:
-        start = PIECES[words[0].split(":")[1]][0]
-        w.queue += (Skb(4 * message + start, message, frags, "MORE" in words),)
-
-
-def _put_page(w, message, last=""):
-    if not last or message == 1:
-        w.get_page(w.frag[message], -1)
-
-
-VERBS = {
-    "kmalloc": _kmalloc,
-    "frag_alloc": _frag_alloc,
-    "alloc_page": lambda w, message: _fragment(w, message, w.alloc_page(MESSAGE[message])),
-    "write": _write,
-    "memcpy": _memcpy,
-    "send": _send,
-    "kfree": lambda w, message: w.kfree(w.slab[message]),
-    "put_page": _put_page,
-    "wait_reply": lambda w, message: None,
-}
+    def _wait_reply(self, message):
+        """Do nothing: until the message before has arrived, this was no event."""
 
 
 def explore(alternative: str, program: Program = "") -> Verdict:

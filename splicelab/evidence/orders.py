@@ -12,15 +12,11 @@ from splicelab.errors import InputError
 
 MOST_STATES = 1_000_000
 ENDLESS = "the work never ends"
-
-
-def replaced(items: tuple, place: int, item) -> tuple:
-    """Return the items with one of them replaced."""
-    return (*items[:place], item, *items[place + 1 :])
+FROZEN = {list: tuple, bytearray: bytes}
 
 
 class World:
-    """Attributes with immutable values, whose tuple is a state, and methods that change them.
+    """Attributes, which frozen are a state, and methods that change them; lists and bytearrays are copied for each.
 
     ``events()`` yields all that can happen next: a method's name and its arguments; it returns who did what, in words.
     ``faults(at_end)`` yields the rules, of those in ``rules``, broken now; at_end: nothing can happen any more.
@@ -29,17 +25,22 @@ class World:
     rules: tuple[str, ...] = ()  # the most telling first
     fatal: frozenset[str] = frozenset()  # what comes after one of these is not followed
 
+    def state(self) -> tuple:
+        """Return the attributes as they are now, unchangeable."""
+        return tuple(FROZEN[type(value)](value) if type(value) in FROZEN else value for value in self.__dict__.values())
+
     def at(self, state: tuple) -> "World":
         """Return a world of this kind in another state."""
         world = object.__new__(type(self))
-        world.__dict__.update(zip(self.__dict__, state, strict=True))
+        for (name, mine), value in zip(self.__dict__.items(), state, strict=True):
+            world.__dict__[name] = type(mine)(value) if type(mine) in FROZEN else value
         return world
 
     def after(self, state: tuple, event: tuple) -> tuple[tuple, tuple[str, str]]:
         """Return the state after an event, and what the event says of itself."""
         world = self.at(state)
         told = getattr(world, event[0])(*event[1:])
-        return tuple(world.__dict__.values()), told
+        return world.state(), told
 
 
 class Step(NamedTuple):
@@ -81,7 +82,7 @@ def search(name: str, start: World) -> Verdict:
     InputError
         More than MOST_STATES states: the world is not small.
     """
-    states = [tuple(start.__dict__.values())]
+    states = [start.state()]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
     ends_first = TopologicalSorter()
     visited = tqdm(iter(states), desc=name, unit=" states", delay=0.5, mininterval=0.5, leave=False)
@@ -132,8 +133,8 @@ def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """Return verdicts as a table: a row a program, the last column how many events its counterexample has."""
     rows = {}
     for verdict in verdicts:
-        counts = [count if count is None else f"{count:,}" for count in verdict[1:4]]
-        rows[verdict.name] = *counts, verdict.violation or "none in any order", len(verdict.counterexample) or ""
+        counts = ["endless" if count is None else f"{count:,}" for count in verdict[1:4]]
+        rows[verdict.name] = *counts, verdict.violation or "nothing", len(verdict.counterexample) or ""
     columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
     return pd.DataFrame.from_dict(rows, "index", columns=columns)
 

@@ -7,10 +7,9 @@ skb_orphan_frags_rx, skb_split), net/ipv4/tcp_output.c (skbs leave in order, and
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import NamedTuple
 
-from splicelab.evidence.orders import World, replaced
+from splicelab.evidence.orders import World
 
 PAGE_BYTES, OBJECT_BYTES, PAGES, SLAB_PAGE = 12, 4, 6, 1  # page 0 is the page cache's
 FREE, MESSAGE, KEPT, OTHER, PAYLOAD = 0, (1, 2), 3, 4, 5  # whose bytes a byte of memory is
@@ -43,50 +42,49 @@ class Machine(World):
     """Memory, queue, network, receiver, and somebody else who wants memory too."""
 
     def __init__(self):
-        self.memory = (MEANT[2:3] + MEANT[6:7]).ljust(PAGE_BYTES * PAGES, b"\x5a")
-        self.owner = bytes([PAYLOAD] * 2).ljust(PAGE_BYTES * PAGES, b"\0")
-        self.refs, self.free_pages = (1, 1, 0, 0, 0, 0), (5, 4, 3, 2)
-        self.freelist = (20, 16, 12)  # of the slab; the last is handed out next
+        self.memory = bytearray((MEANT[2:3] + MEANT[6:7]).ljust(PAGE_BYTES * PAGES, b"\x5a"))
+        self.owner = bytearray(bytes([PAYLOAD] * 2).ljust(PAGE_BYTES * PAGES, b"\0"))
+        self.refs, self.free_pages = [1, 1, 0, 0, 0, 0], [5, 4, 3, 2]
+        self.freelist = [20, 16, 12]  # of the slab; the last is handed out next
         self.cache = (0, 0)  # the page that fragments are cut from, and where the next one starts
-        self.slab = self.frag = self.place = (0, 0)  # of each message: its object, its fragment, where it lies now
-        self.users, self.due = (0, 0), ()  # frags that need a message's object; messages whose callback is due
-        self.queue, self.inbox, self.received = (), (), bytes(len(MEANT))
+        self.slab, self.frag = [0, 0], [0, 0]  # of each message: its object, its fragment or page
+        self.users, self.due = [0, 0], []  # frags that need a message's object; messages whose callback is due
+        self.queue, self.inbox, self.received = [], [], bytearray(len(MEANT))
         self.route, self.losses, self.splits = "", 1, 1
         self.neighbour = 0  # what somebody else holds; -1 when he is gone
 
-    def claim(self, address: int, size: int, owner: int, data: bytes | None = None) -> None:
+    def claim(self, address: int, size: int, owner: int, data: bytes = b"") -> None:
         """Note whose these bytes of memory are now, and write them."""
-        self.owner = self.owner[:address] + bytes([owner]) * size + self.owner[address + size :]
-        if data is not None:
-            self.memory = self.memory[:address] + data + self.memory[address + size :]
+        self.owner[address : address + size] = bytes([owner]) * size
+        self.memory[address : address + len(data)] = data
 
     def kmalloc(self, owner: int) -> int:
         """Return the object that was freed last."""
-        self.freelist, address = self.freelist[:-1], self.freelist[-1]
+        address = self.freelist.pop()
         self.claim(address, OBJECT_BYTES, owner)
         return address
 
     def kfree(self, address: int) -> None:
         """Free an object at once, whoever still looks at it."""
-        self.freelist += (address,)
+        self.freelist.append(address)
         self.claim(address, OBJECT_BYTES, FREE)
 
     def alloc_page(self, owner: int) -> int:
         """Return the page that was freed last, with one reference."""
-        self.free_pages, page = self.free_pages[:-1], self.free_pages[-1]
-        self.refs = replaced(self.refs, page, 1)
+        page = self.free_pages.pop()
+        self.refs[page] = 1
         self.claim(page * PAGE_BYTES, PAGE_BYTES, owner)
         return page * PAGE_BYTES
 
     def get_page(self, address: int, more: int = 1) -> None:
         """Add to the references of a page, which is free when the last one is dropped."""
         page = address // PAGE_BYTES
-        self.refs = replaced(self.refs, page, self.refs[page] + more)
+        self.refs[page] += more
         if self.refs[page] == 0:
-            self.free_pages += (page,)
+            self.free_pages.append(page)
             self.claim(page * PAGE_BYTES, PAGE_BYTES, FREE)
 
-    def frag_alloc(self, size: int, owner: int, data: bytes | None = None) -> int:
+    def frag_alloc(self, size: int, owner: int, data: bytes = b"") -> int:
         """Cut a piece with a reference of its own from a shared page; one that nobody else holds starts over."""
         page, offset = self.cache
         offset = 0 if self.refs[page] == 1 else offset
@@ -108,25 +106,20 @@ class Machine(World):
         owner = MESSAGE[frag.message]
         return frag._replace(address=self.frag_alloc(frag.size, owner, self.shown((frag,))), owner=owner, how="attach")
 
-    def hold(self, frag: Frag, more: int = 1) -> None:
+    def hold(self, frag: Frag, more: int = 1) -> Frag:
         """Take or drop what keeps a frag's memory: a page reference, or a place among those the callback waits for."""
         if frag.how == "attach":
             self.get_page(frag.address, more)
-            return
-        self.users = replaced(self.users, frag.message, self.users[frag.message] + more)
+            return frag
+        self.users[frag.message] += more
         if self.users[frag.message] == 0:
-            self.due += (frag.message,)
+            self.due.append(frag.message)
+        return frag
 
     def referenced(self, frag: Frag, by_receiver: bool) -> Frag:
         """Return the frag for somebody else who takes a reference, or a copy if he may keep it beyond the callback."""
-        if frag.how == "copy_on_ref" or by_receiver and frag.how == "callback":
-            return self.copy(frag)
-        self.hold(frag)
-        return frag
-
-    def change(self, place: int, **fields) -> None:
-        """Change an skb of the queue."""
-        self.queue = replaced(self.queue, place, self.queue[place]._replace(**fields))
+        is_copied = frag.how == "copy_on_ref" or by_receiver and frag.how == "callback"
+        return self.copy(frag) if is_copied else self.hold(frag)
 
     def events(self) -> Iterator[tuple]:
         """Yield what network, receiver, callback and somebody else can do next."""
@@ -168,7 +161,7 @@ class Machine(World):
         return "somebody else", "frees it again"
 
     def _callback(self):
-        message, self.due = self.due[0], self.due[1:]
+        message = self.due.pop(0)
         self.kfree(self.slab[message])
         return "caller", f"message {message + 1}: callback, kfree"
 
@@ -181,42 +174,41 @@ class Machine(World):
             self.hold(frag, -1)
         head, tail = other._replace(size=1), other._replace(size=1, address=other.address + 1)
         parts = skb._replace(frags=(head,)), skb._replace(frags=(tail, *skb.frags[1:]), place=skb.place + 1)
-        self.queue = (*self.queue[:place], *parts, *self.queue[place + 1 :])
+        self.queue[place : place + 1] = parts
         return "network", "cuts the skb inside its header"
 
     def _transmit(self, place):
         skb = self.queue[place]
         if self.route == LOOPBACK:
-            self.inbox += ((skb.place, tuple(self.referenced(frag, by_receiver=True) for frag in skb.frags)),)
-            self.change(place, state="delivered")
+            self.inbox.append((skb.place, tuple(self.referenced(frag, by_receiver=True) for frag in skb.frags)))
+            self.queue[place] = skb._replace(state="delivered")
             return "network", "hands over references"
-        self.change(place, state="under way", wire=self.shown(skb.frags))
+        self.queue[place] = skb._replace(state="under way", wire=self.shown(skb.frags))
         return "network", f"transmits {self.queue[place].wire.hex(' ')}" + " again" * (skb.state == "lost")
 
     def _lose(self, place):
         self.losses = 0
-        self.change(place, state="lost", wire=b"")
+        self.queue[place] = self.queue[place]._replace(state="lost", wire=b"")
         return "network", "loses it on the way"
 
     def _deliver(self, place):
         skb = self.queue[place]
-        self.change(place, state="delivered", wire=b"")
+        self.queue[place] = skb._replace(state="delivered", wire=b"")
         return self._receive(skb.place, skb.wire)
 
     def _receive(self, place, data):
-        self.received = self.received[:place] + data + self.received[place + len(data) :]
+        self.received[place : place + len(data)] = data
         return "receiver", f"has {self.received.hex(' ').replace('00', '..')}"
 
     def _read(self):
-        (place, frags), self.inbox = self.inbox[0], self.inbox[1:]
+        place, frags = self.inbox.pop(0)
         data = self.shown(frags)
         for frag in frags:
             self.hold(frag, -1)
         return self._receive(place, data)
 
     def _ack(self):
-        arrived = tuple(takewhile(lambda skb: skb.state == "delivered", self.queue))  # ACKs are cumulative
-        self.queue = self.queue[len(arrived) :]
-        for frag in (frag for skb in arrived for frag in skb.frags):
-            self.hold(frag, -1)
+        while self.queue and self.queue[0].state == "delivered":  # ACKs are cumulative
+            for frag in self.queue.pop(0).frags:
+                self.hold(frag, -1)
         return "network", "ACK: what has arrived is freed"

@@ -17,7 +17,7 @@ OTHER = Owner("another user", "#5E3C99", "white")  # slab memory as well, but no
 USERS = {"the message": OWNERS["slab"], "another user": OTHER}
 FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OTHER.colour)
 STEP, BLOCK, SQUARES = 62, 128, 200
-LINES = (("-", "o"), ("--", "s"), (":", "D"), ("-.", "^"))
+LINES = (("-", "o", INK), ("--", "s", "#0072B2"), (":", "D", "#D55E00"), ("-.", "^", "#009E73"))
 SIZES = {f"{size} bytes": size for size in CLASSES[2:]} | {"16384 bytes (large kmalloc)": 16384}
 
 
@@ -26,41 +26,28 @@ def in_hex(data: bytes) -> str:
     return f"{data[:2].hex(' ')} … {data[-2:].hex(' ')}"
 
 
-class Life(Sketch):
-    """A message's life as a `Drawing`, a row a step: its result is the list of Moments."""
-
-    def __init__(self, steps: int = 5):
-        super().__init__(950, 50 + steps * STEP, boxes=4 * steps, lines=1, words=10 + 9 * steps)
-
-    def update(self, values: dict, result: list[Moment]) -> None:
-        """Draw another life."""
-        self.begin()
-        heads = (10, "step", "left"), (464, "memory: three objects", "center")
-        for x, words, ha in (*heads, (670, "queue", "left"), (820, "receiver", "left")):
-            self.say(x, 18, words, FAINT, ha)
-        meant = result[0].blocks[1][1]
-        for number, moment in enumerate(result):
-            y, shown = 36 + number * STEP, moment.refcount is not None
-            self.say(10, y + 22, f"{number + 1} {moment.what}", INK, "left")
-            for place, (user, data) in enumerate(moment.blocks):
-                fill, x = USERS.get(user, OWNERS["free"]), 272 + place * BLOCK
-                self.box(x, y, BLOCK - 4, 44, fill.colour)
-                self.say(x + BLOCK / 2, y + 22, f"{user}\n{in_hex(data)}", fill.ink)
-            if shown:
-                self.box(272 + BLOCK - 4, y - 5, BLOCK + 4, 54, "none", INK, 2.2)
-            self.say(
-                670, y + 22, f"skb: framed object\npage count {moment.refcount}" if shown else "empty", INK, "left"
-            )
-            got = moment.received
-            words = f"{'as meant' if got == meant else 'WRONG'}\n{in_hex(got)}" if got else "nothing yet"
-            self.say(820, y + 22, words, (GOOD if got == meant else DANGER) if got else FAINT, "left")
-        self.end()
-
-
 def life(moments: list[Moment]) -> Figure:
-    """Return the life of one message as a figure."""
-    drawing = Life(len(moments))
-    drawing.update({}, moments)
+    """Return the life of one message as a figure, a row a step."""
+    drawing = Sketch(950, 50 + len(moments) * STEP, boxes=4 * len(moments), lines=0, words=10 + 9 * len(moments))
+    drawing.begin()
+    for x, words in ((10, "step"), (400, "memory: three objects"), (670, "queue"), (820, "receiver")):
+        drawing.say(x, 18, words, FAINT, "left")
+    meant = moments[0].blocks[1][1]
+    for number, (what, blocks, refcount, got) in enumerate(moments):
+        y = 36 + number * STEP
+        drawing.say(10, y + 22, f"{number + 1} {what}", INK, "left")
+        for place, (user, data) in enumerate(blocks):
+            fill, x = USERS.get(user, OWNERS["free"]), 272 + place * BLOCK
+            drawing.box(x, y, BLOCK - 4, 44, fill.colour)
+            drawing.say(x + BLOCK / 2, y + 22, f"{user}\n{in_hex(data)}", fill.ink)
+        queue = "empty"
+        if refcount is not None:
+            drawing.box(272 + BLOCK - 4, y - 5, BLOCK + 4, 54, "none", INK, 2.2)
+            queue = f"skb: framed object\npage count {refcount}"
+        drawing.say(670, y + 22, queue, INK, "left")
+        words, colour = ("as meant", GOOD) if got == meant else ("WRONG", DANGER)
+        drawing.say(820, y + 22, f"{words}\n{in_hex(got)}" if got else "nothing yet", colour if got else FAINT, "left")
+    drawing.end()
     return drawing.figure
 
 
@@ -85,11 +72,10 @@ def rates(tables: dict[str, pd.DataFrame]) -> Figure:
     """Return sweeps over the ACK delay, each with its 95 % intervals, as one figure."""
     figure, axes = new_figure(9.5, 4)
     for number, (name, table) in enumerate(tables.items()):
-        line, marker = LINES[number % len(LINES)]
-        colour = (INK, "#0072B2", "#D55E00", "#009E73")[number % 4]
+        look = dict(zip(("linestyle", "marker", "color"), LINES[number % len(LINES)], strict=True))
         spread = (table.share - table.low, table.high - table.share)
         x = np.arange(len(table)) + 0.06 * (number - len(tables) / 2)
-        axes.errorbar(x, table.share, spread, label=name, linestyle=line, marker=marker, color=colour, capsize=3)
+        axes.errorbar(x, table.share, spread, label=name, capsize=3, **look)
     _delay_axes(axes)
     figure.legend(loc="outside right center")
     return figure
@@ -118,9 +104,8 @@ class Rates:
         one, table = result
         self.squares.set_facecolor([FATE_COLOURS[fate] for fate in one.fates[:SQUARES]])
         self.line.set_ydata(table.share)
-        self.spreads.set_segments(
-            [((x, low), (x, high)) for x, (low, high) in enumerate(table[["low", "high"]].values)]
-        )
+        ranges = enumerate(zip(table.low, table.high, strict=True))
+        self.spreads.set_segments([((x, low), (x, high)) for x, (low, high) in ranges])
         self.here.set_xdata([np.interp(values["ack_delay"], DELAYS, range(len(DELAYS)))] * 2)
 
 

@@ -75,17 +75,8 @@ class Sketch:
 
     def say(self, x, y, text, color=INK, ha="center", fontsize=9.5, fontweight="normal") -> None:
         """Write words, their middle at y; at whole pixels, so that they look the same wherever they stand."""
-        word = next(self._unused[2])
-        word.set(
-            x=round(x),
-            y=round(y),
-            text=text,
-            color=color,
-            ha=ha,
-            fontsize=fontsize,
-            fontweight=fontweight,
-            visible=True,
-        )
+        look = {"color": color, "ha": ha, "fontsize": fontsize, "fontweight": fontweight}
+        next(self._unused[2]).set(x=round(x), y=round(y), text=text, visible=True, **look)
 
     def memory(self, x, y, width, height, owner, words, ha="center") -> None:
         """Draw memory in the colour of its owner, with words where they fit."""

@@ -1,0 +1,32 @@
+"""What an Explorer of a notebook must keep: there and back is the same picture, fresh or not; legible; quick."""
+
+from time import process_time
+
+from legible import assert_legible
+
+from splicelab.show.canvas import LiveCanvas, settled
+
+SLOW_S = 0.2  # a redraw that takes longer may only follow a slider that was let go
+
+
+def assert_keeps_the_rules(explorer, settings):
+    """Visit settings (control to value) and come back, twice; each picture must be what a new canvas would draw."""
+    home = {name: explorer.controls[name].value for setting in settings for name in setting}
+    seen, taken_s = {}, []
+    for number, setting in [*enumerate(settings), (-1, home)] * 2:
+        started = process_time()
+        for name, value in (home | setting).items():
+            explorer.controls[name].value = value
+        taken_s.append((process_time() - started) / max(len(setting), 1))
+        assert explorer.error is None, explorer.error
+        values, result, _ = explorer._shown
+        picture = explorer._picture.value
+        assert seen.setdefault(number, picture) == picture
+        assert picture == LiveCanvas(explorer._draw()).png(values, result)
+        drawing = settled(explorer._draw())
+        drawing.update(values, result)
+        assert_legible(drawing.figure)
+    assert len(set(seen.values())) == len(seen)
+    is_slow = sorted(taken_s)[len(taken_s) // 2] > SLOW_S
+    sliders = [control for control in explorer.controls.values() if control.has_trait("continuous_update")]
+    assert not (is_slow and any(slider.continuous_update for slider in sliders))
