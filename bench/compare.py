@@ -108,7 +108,7 @@ def copy_cases(library: ctypes.CDLL) -> Iterator[Case]:
             yield Case("copy", f"copy_checksum {heat}", size, "C", *both, len(places))
     for pages in PAYLOAD_PAGES:
         sizes = np.array([48] + [PAGE_BYTES] * pages + [4])
-        table = rng.permutation(ARENA_BYTES // PAGE_BYTES)[: len(sizes) * MESSAGES] * PAGE_BYTES
+        table = rng.permutation(ARENA_BYTES // PAGE_BYTES)[: len(sizes) * MESSAGES].reshape(-1, len(sizes)) * PAGE_BYTES
         for heat, messages in (("hot", 1), ("cold", MESSAGES)):
             both = pair(library, "gather_loop", (dst, src, table, sizes, len(sizes), messages - 1, cursor))
             yield Case("copy", f"gather {heat}", int(sizes.sum()), "C", *both, max(messages, 16))

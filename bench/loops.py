@@ -28,12 +28,11 @@ def checksum_loop(dst, src, size_bytes, places, mask, cursor, iterations):
 
 @jit
 def gather_loop(dst, src, offsets, sizes, count, mask, cursor, iterations):
-    """Gather messages whose segments stand in rows of a table, on from where the last call ended."""
+    """Gather messages whose segments stand in rows of a table (`count` is for C), on from where the last call ended."""
     total = 0
     start = cursor[0]
     for i in range(start, start + iterations):
-        row = (i & mask) * count
-        total += gather(dst, 0, src, offsets[row : row + count], sizes)
+        total += gather(dst, 0, src, offsets[np.uint64(i & mask)], sizes)
         total += dst[i & 15]
     cursor[0] = start + iterations
     return total

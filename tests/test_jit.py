@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from splicelab import _jit
@@ -113,3 +114,21 @@ def test_functions_of_elsewhere_are_not_cached_and_the_global_setting_is_left_al
         assert half.stats.cache_path is None
         assert half.targetoptions["nogil"]
     assert Path(_jit.PACKAGE).name == _jit.NAME
+
+
+@pytest.mark.skipif(bool(_jit.config.DISABLE_JIT), reason="nothing is compiled")
+def test_a_callee_is_compiled_once_for_all_constants_and_integers():
+    @_jit.jit
+    def add(x, y):
+        return x + y
+
+    @_jit.jit
+    def calls(x):
+        return add(x, 1) + add(x, 2) + add(np.int32(x), True) + add(3, x) + add(x, np.uint64(1))
+
+    assert calls(10) == 11 + 12 + 11 + 13 + 11
+    assert {str(signature) for signature in add.signatures} == {
+        "(int64, int64)",
+        "(int64, bool)",
+        "(int64, uint64)",
+    }

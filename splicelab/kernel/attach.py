@@ -71,7 +71,7 @@ def append_splice(w, index, size_bytes):
         address, left = iov_take(w, size_bytes - spliced, batch)
         while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
-            error = attach_page(w, index, address, part, w.sock[0].write_seq + spliced)
+            error = attach_page(w, index, address, part, spliced)
             if error != 0:
                 iov_advance(w, 0 if error == -EIO else -left)
                 break
@@ -85,17 +85,18 @@ def append_splice(w, index, size_bytes):
 
 
 @jit(forceinline=True)
-def attach_page(w, index, address, size_bytes, seq):
-    """Attach bytes within one page by a reference on it; return 0, -EMSGSIZE or -EIO."""
+def attach_page(w, index, address, size_bytes, spliced):
+    """Attach bytes within one page by a reference on it, behind ``spliced`` others; return 0, -EMSGSIZE or -EIO."""
     page = address // PAGE_SIZE
     if w.page[head_of(w, page)].kind == SLAB:
-        return attach_slab(w, index, address, size_bytes, seq)
+        return attach_slab(w, index, address, size_bytes, w.sock[0].write_seq + spliced)
     if not sendpage_ok(w, page):
         return -EIO
+    has_slot = append_frag(w, index, page, address % PAGE_SIZE, size_bytes, NO_OBJECT)
     w.tally[0].frag_appends += 1
-    if not append_frag(w, index, page, address % PAGE_SIZE, size_bytes, NO_OBJECT):
+    if not has_slot:
         return -EMSGSIZE
-    log(w, SPLICE, seq, address, size_bytes)
+    log(w, SPLICE, w.sock[0].write_seq + spliced, address, size_bytes)
     return 0
 
 

@@ -36,9 +36,10 @@ def alloc_pages(w, order, kind):
         if head + count > PAGES:
             w.tally[0].exhausted += 1
             return NONE
-        w.page_brk = head + count
-        for page in range(head, head + count):
-            w.page[page].head = head
+        w.page_brk = head
+        while w.page_brk < head + count:  # counted in memory: a vectorised loop would burden every caller
+            w.page[w.page_brk].head = head
+            w.page_brk += 1
     first, tally = w.page[unsigned(head)], w.tally[0]
     first.order, first.kind, first.queued, first.pfmemalloc = order, kind, 0, w.from_reserves
     first.refcount = 0 if is_frozen(w, kind) else 1
@@ -86,8 +87,9 @@ def get_page(w, page):
 def get_block(w, head):
     """Take a reference on a block by its first page."""
     first = w.page[head]
-    if first.refcount > 0 or not is_frozen(w, first.kind):
-        first.refcount += 1
+    count = first.refcount
+    if count > 0 or not is_frozen(w, first.kind):
+        first.refcount = count + 1
         w.tally[0].get_page += 1
 
 
@@ -101,12 +103,13 @@ def put_page(w, page):
 def put_block(w, head):
     """Drop a reference of a block by its first page."""
     first, tally = w.page[head], w.tally[0]
-    if first.refcount <= 0:  # so it is on every frozen page
+    count = first.refcount - 1
+    if count < 0:  # so it is on every frozen page
         tally.double_put += not is_frozen(w, first.kind)
         return
     tally.put_page += 1
-    first.refcount -= 1
-    if first.refcount == 0:
+    first.refcount = count
+    if count == 0:
         free_pages(w, head)
 
 
@@ -123,8 +126,9 @@ def queue_ref(w, page):
     head, tally = head_of(w, page), w.tally[0]
     get_block(w, head)
     first = w.page[head]
-    first.queued += 1
-    if first.queued == 1:
+    queued = first.queued
+    first.queued = queued + 1
+    if queued == 0:
         tally.pinned_bytes += PAGE_SIZE << first.order
         tally.pinned_peak_bytes = max(tally.pinned_peak_bytes, tally.pinned_bytes)
 
@@ -134,7 +138,8 @@ def queue_unref(w, page):
     """Drop the reference of a queued fragment; the last one unpins its block."""
     head = head_of(w, page)
     first = w.page[head]
-    first.queued -= 1
-    if first.queued == 0:
+    queued = first.queued - 1
+    first.queued = queued
+    if queued == 0:
         w.tally[0].pinned_bytes -= PAGE_SIZE << first.order
     put_block(w, head)

@@ -35,16 +35,17 @@ def append_frag(w, index, page, offset, size_bytes, slab_object):
     if slab_object == 0 and can_coalesce(w, index, page, offset):
         w.frag[unsigned(index), unsigned(skb.nr_frags - 1)].size_bytes += size_bytes
         return True
-    if skb.nr_frags >= MAX_SKB_FRAGS:
+    slot = skb.nr_frags
+    if slot >= MAX_SKB_FRAGS:
         return False
-    frag = w.frag[unsigned(index), unsigned(skb.nr_frags)]
-    frag.page, frag.offset, frag.size_bytes, frag.object = page, offset, size_bytes, slab_object
-    skb.nr_frags += 1
-    w.tally[0].frag_slots += 1
     if slab_object != 0:
         show_object(w, slab_object)
     else:
         queue_ref(w, page)
+    frag = w.frag[unsigned(index), unsigned(slot)]
+    frag.page, frag.offset, frag.size_bytes, frag.object = page, offset, size_bytes, slab_object
+    skb.nr_frags = slot + 1
+    w.tally[0].frag_slots += 1
     return True
 
 
