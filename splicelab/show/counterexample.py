@@ -38,12 +38,13 @@ def time_line(verdict: Verdict) -> Figure:
     for lane, actor in enumerate(lanes):
         axes.plot([LANE * lane] * 2, [-0.4, len(steps) - 0.6], color=PLAIN, linewidth=0.8)
         axes.text(LANE * lane, -0.55, actor.replace(" ", "\n"), ha="center", fontsize=9)
-    before = {}
+    queued = (frag.address for step in steps for skb in getattr(step.world, "queue", ()) for frag in skb.frags)
+    first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
     for row, step in enumerate(steps):
         axes.plot(LANE * lanes.index(step.actor), row, "o", color=OWNERS["copied"].colour, markersize=7)
         axes.text(LANE * len(lanes) - 0.7, row, fill(step.words.replace("attach:", ""), 40), va="center", fontsize=9)
         left = BOXES
-        for title, width, boxes in _columns(step.world, steps[-1].world):
+        for title, width, boxes in _columns(step.world, first // OBJECT_BYTES * OBJECT_BYTES):
             if row == 0:
                 axes.text(left, -0.55, title, fontsize=9)
             for words, look in boxes:
@@ -60,10 +61,9 @@ def time_line(verdict: Verdict) -> Figure:
     return figure
 
 
-def _columns(w: World, last: World) -> Iterator[tuple[str, float, Boxes]]:
-    """Yield what is shown of a world: a title, the width of a box, and boxes; of memory, what is wrong in the end."""
+def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
+    """Yield what is shown of a world: a title, the width of a box, and boxes; of memory, an object's worth."""
     if isinstance(w, Machine):
-        address = next(frag.address for skb in last.queue for frag in skb.frags) // OBJECT_BYTES * OBJECT_BYTES
         memory = [(f"{w.memory[place]:02x}", _look(w, place)) for place in range(address, address + OBJECT_BYTES)]
         yield "memory that\nthe queue shows", BYTE, memory
         got = zip(w.received, MEANT, strict=True)
