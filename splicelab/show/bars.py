@@ -13,7 +13,7 @@ SHOWN = {
     "frag slots": ("frag_slots",),
     "allocator\noperations": ("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills"),
     "pinned bytes\n(peak)": ("pinned_peak_bytes",),
-    "pushes": ("pushes",),
+    "pushes": ("tcp_push",),
 }
 GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", OWNERS["copied"].colour
 

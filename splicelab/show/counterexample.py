@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from splicelab.errors import InputError
 from splicelab.evidence.allocator_races import PerCpu
@@ -15,7 +15,7 @@ from splicelab.show.style import OWNERS, Owner, new_figure, owner_handles
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
 LANE, BOXES, END, BYTE, WIDE = 1.5, 11.3, 19.3, 0.62, 3.7  # between lanes; where boxes begin and end; their widths
-PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white"), Owner("other", "#222222", "white")
+PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white"), OWNERS["other"]
 Boxes = list[tuple[str, Owner]]
 
 
@@ -56,7 +56,7 @@ def time_line(verdict: Verdict) -> Figure:
                 left += width
             left += 0.5
     if isinstance(steps[0].world, Machine):
-        handles = [*owner_handles(("slab", "page_frag", "free")), Patch(facecolor="#222222", label="somebody else's")]
+        handles = owner_handles(("slab", "page_frag", "free", "other"))
         axes.legend(handles=handles, loc="lower center", ncols=4)
     return figure
 
