@@ -30,7 +30,7 @@ test: .venv/ready
 	@echo "== 1/6 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "== 2/6 compiling the kernels"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m tests.compiled
+	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m bench.every_kernel > /dev/null
 	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"
 

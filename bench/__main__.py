@@ -1,11 +1,11 @@
-"""Everything: long runs, sweeps, kernels against C; kept with all samples in data/bench/<machine>.json."""
+"""Everything: long runs, sweeps, a first use, kernels against C; kept with all samples in data/bench/<machine>.json."""
 
 import argparse
 import json
 import re
 import sys
 
-from bench import compare, growth, sweep
+from bench import compare, growth, sweep, use
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
@@ -23,12 +23,13 @@ def main() -> None:
     note = parser.parse_args().note
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
+    first_use = use.run()
     result, samples = compare.run()
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result["growth"], result["sweep"] = long_runs, sweeps
+    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use}
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result) + "\n")

@@ -7,6 +7,7 @@ is edited in another module. Here the folder is named after *all* sources of the
 import functools
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numba
-from numba.core import config, event, types
+import numpy as np
+from numba.core import config, errors, event, types
 
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
@@ -115,3 +117,24 @@ def _widen(kind: types.Type) -> types.Type:
     """Return int64 for any signed integer, and a constant's type for the constant: numba compiles for each kind."""
     kind = types.unliteral(kind)
     return types.int64 if isinstance(kind, types.Integer) and kind.signed else kind
+
+
+def compile_own(function: Callable, record: np.dtype) -> Callable:
+    """Compile a reader's function of one record now, with indices checked, so that a mistake shows in its own cell.
+
+    Raises ValueError, one line, where it cannot be compiled or returns anything but an integer.
+    """
+    kernel = jit(function, boundscheck=True)
+    if config.DISABLE_JIT:
+        return kernel
+    try:
+        kernel.compile((numba.from_dtype(record),))
+    except Exception as error:
+        said = next(line for line in str(error).splitlines() if line and not line.startswith("Failed in"))
+        kind = "" if isinstance(error, errors.NumbaError) else f"{type(error).__name__}: "
+        place = re.search(r"line (\d+)|\((\d+)\)\s*$", str(error), re.MULTILINE)
+        where = f", line {place[1] or place[2]}" if place else ""
+        raise ValueError(f"does not compile: {kind}{said}{where}") from None
+    if not isinstance(returned := kernel.nopython_signatures[-1].return_type, types.Integer | types.Boolean):
+        raise ValueError(f"returns {returned}, not the bytes taken or a negative errno")
+    return kernel

@@ -88,9 +88,9 @@ class Caller(BaseModel):
     def _agree(self) -> "Caller":
         if not self.trailer_bytes_min <= self.trailer_bytes <= self.trailer_bytes_max:
             raise ValueError("trailer_bytes: not between trailer_bytes_min and trailer_bytes_max")
-        most_bytes = {"header": self.header_bytes, "head": self.head_bytes, "payload": self.payload_bytes_max}
+        most_bytes = {"header": self.header_bytes, "head": self.head_bytes}
+        most_bytes |= {"payload": self.payload_bytes_max, "trailer": self.trailer_bytes_max}
         there = sorted(piece for piece, size_bytes in most_bytes.items() if size_bytes)
-        there += ["trailer"] if self.trailer_bytes_max else []
         for column in ("sends_6_1", "sends_6_12"):
             sent = [piece for _, pieces, *_ in _words(getattr(self, column)) for piece in pieces]
             if sorted(sent) != there:
@@ -106,31 +106,29 @@ class Caller(BaseModel):
         Raises InputError where payload or trailer (the row's usual one unless given) has a size that is never sent.
         """
         trailer_bytes = self.trailer_bytes if trailer_bytes is None else trailer_bytes
-        for piece, size_bytes, least_bytes, most_bytes in (
-            ("payload", payload_bytes, 0, self.payload_bytes_max),
-            ("trailer", trailer_bytes, self.trailer_bytes_min, self.trailer_bytes_max),
-        ):
+        ranges = {"payload": (payload_bytes, 0, self.payload_bytes_max)}
+        ranges["trailer"] = (trailer_bytes, self.trailer_bytes_min, self.trailer_bytes_max)
+        for piece, (size_bytes, least_bytes, most_bytes) in ranges.items():
             if not least_bytes <= size_bytes <= most_bytes:
                 raise InputError(f"{self.key}: {piece}: {size_bytes} bytes, not {least_bytes} to {most_bytes}")
-        old = kernel == "6.1"
-        header = Segment("header", self.header_bytes, self.header_owner_6_1 if old else self.header_owner_6_12)
-        head = Segment("head", self.head_bytes, self.head_owner)
-        payload = Segment("payload", payload_bytes, self.payload_owner)
-        trailer = Segment("trailer", trailer_bytes, self.trailer_owner)
-        have = {segment.piece: segment for segment in (header, head, payload, trailer) if segment.size_bytes}
+        column = "6_1" if kernel == "6.1" else "6_12"
+        sizes = {"header": self.header_bytes, "head": self.head_bytes}
+        sizes |= {"payload": payload_bytes, "trailer": trailer_bytes}
+        owners = {piece: getattr(self, f"{piece}_owner") for piece in ("head", "payload", "trailer")}
+        owners["header"] = getattr(self, f"header_owner_{column}")
         calls = []
-        for method, pieces, star, choices in _words(self.sends_6_1 if old else self.sends_6_12):
-            segments = [have[piece] for piece in pieces if piece in have]
+        for method, pieces, star, choices in _words(getattr(self, f"sends_{column}")):
+            segments = [Segment(piece, sizes[piece], owners[piece]) for piece in pieces if sizes[piece]]
             if star and segments and self.payload_unit_bytes:
                 full, rest_bytes = divmod(payload_bytes - 1, self.payload_unit_bytes)
-                calls += [(method, [payload._replace(size_bytes=self.payload_unit_bytes)], choices[0])] * full
-                segments = [payload._replace(size_bytes=rest_bytes + 1)]
+                calls += [(method, [segments[0]._replace(size_bytes=self.payload_unit_bytes)], choices[0])] * full
+                segments = [segments[0]._replace(size_bytes=rest_bytes + 1)]
             if segments:
                 calls.append((method, segments, choices[-1]))
-        chosen = [more for _, _, (more, _) in calls[:-1]] + [end for _, _, (_, end) in calls[-1:]]
+        last = len(calls) - 1
         return [
-            Send(method, segments, frozenset(flags.split("|")) - {"-"})
-            for (method, segments, _), flags in zip(calls, chosen, strict=True)
+            Send(method, segments, frozenset(flags[place == last].split("|")) - {"-"})
+            for place, (method, segments, flags) in enumerate(calls)
         ]
 
 

@@ -17,7 +17,7 @@ class Fate(NamedTuple):
 
 
 def is_slab(owner, size_bytes):
-    return owner in ("slab", "large_kmalloc") and size_bytes <= 8192
+    return owner == "slab" and size_bytes <= 8192
 
 
 def attach(owner, size_bytes, profile):
@@ -46,9 +46,10 @@ def will_change(caller, role, owner, size_bytes):
     """Return whether a piece's memory shows something else while it may still be queued."""
     if role == "payload":
         return False
-    if owner in ("stack", "static") or is_slab(owner, size_bytes):
-        return True  # the same place, or a freed object: the next message is built in it
-    return role != "head" and caller.header_fate == "rewritten"
+    if owner in ("stack", "static"):
+        return True  # the next message is built in the same place
+    fate = "kept" if role == "head" else caller.header_fate
+    return fate == "rewritten" or fate == "freed" and is_slab(owner, size_bytes)
 
 
 def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather):

@@ -1,11 +1,12 @@
 """bench/: the same message by the model, in C and in plain Python; what the rows and the long runs say."""
 
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 
-from bench import compare, growth, message, sweep, twin
+from bench import compare, growth, message, sweep, twin, use
 from bench.__main__ import machine_name
 from splicelab.alternatives import BUILT_IN
 from splicelab.evidence.counted import run_messages
@@ -123,3 +124,21 @@ def test_two_threads_count_what_one_does(monkeypatch, capsys):
         "control": [2, 2],
     }
     assert "sweep: two threads" in capsys.readouterr().out
+
+
+def test_a_first_use_names_what_took_too_long(monkeypatch, capsys):
+    seconds = iter((0.5, 31, 0.5))
+    printed = {"seconds": 0, "uncompiled": []}
+    monkeypatch.setattr(
+        use, "run_python", lambda *_, **__: ((s := next(seconds)), json.dumps(printed | {"seconds": s}))
+    )
+    assert [row["seconds"] for row in use.run()] == [0.5, 31, 0.5]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines] == ["within", "over", "within"]
+
+
+def test_all_kernels_means_all(monkeypatch):
+    printed = json.dumps({"seconds": 1, "uncompiled": ["splicelab.kernel.copy.gather"]})
+    monkeypatch.setattr(use, "run_python", lambda *_, **__: (1.0, printed))
+    with pytest.raises(use.InputError, match=r"not called: splicelab\.kernel\.copy\.gather"):
+        use.run()

@@ -29,6 +29,7 @@ def test_a_time_line_is_legible_and_ends_in_what_the_receiver_got(name):
     received = verdict.counterexample[-1].world.received
     assert all(f"{value:02x}" in drawn for value in received if value)
     assert sum(text.startswith("message 1:") for text in drawn) >= 3
+    assert "13" in drawn, "the first message's trailer, in the memory that was queued first"
 
 
 @pytest.mark.parametrize(
@@ -41,5 +42,6 @@ def test_a_time_line_of_an_allocator_shows_its_caches_and_who_has_what(name, sai
 
 
 def test_without_a_counterexample_there_is_nothing_to_draw():
+    assert_legible(time_line(search("unsent", TwoMessages("kmalloc; kfree; kfree"))))
     with pytest.raises(InputError, match="fix_callers: no counterexample"):
         time_line(explore("fix_callers"))

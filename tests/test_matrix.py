@@ -3,8 +3,12 @@
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.matrix import LARGE_BYTES, MESSAGES, VMALLOC_STACK, matrix, promise
+from splicelab.evidence.counted import open_world
+from splicelab.evidence.matrix import MESSAGES, VMALLOC_STACK, matrix, promise
+from splicelab.kernel.memory import KINDS, sendpage_ok
+from splicelab.kernel.message import OWNERS, alloc_owned
 from splicelab.kernel.profiles import PROFILES
+from splicelab.kernel.world import PAGE_SIZE
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,7 @@ def test_bytes_copied_are_those_of_the_pieces_copied(table):
     slab = table.query("kernel == '6.12+v3' and flag and scatter_gather and header == 'slab' and trailer == 'slab'")
     assert set(slab.copied_bytes) == {MESSAGES * (48 + 4)}
     large = table.query("kernel == '6.17' and not flag and header == 'large_kmalloc' and trailer == 'slab'")
-    assert set(large.copied_bytes) == {MESSAGES * (LARGE_BYTES + 4096 + 4)}
+    assert set(large.copied_bytes) == {MESSAGES * (48 + 4096 + 4)}
 
 
 def test_the_promise_holds_for_all_without_the_flag_and_for_some_with_it(table):
@@ -56,6 +60,16 @@ def test_the_promise_holds_for_all_without_the_flag_and_for_some_with_it(table):
     assert (kept.xs("no flag", level="flag").kept == 144).all() and (kept.of == 144).all()
     with_flag = kept.xs("flag", level="flag").kept
     assert with_flag["6.12"] < with_flag["6.12+v3"] < with_flag["6.1"] == 144
+
+
+def test_a_small_piece_in_large_kmalloc_is_not_slab_memory():
+    """48 bytes at the start of a larger object: pages with a count up to 6.16, without one since 6.17."""
+    w = open_world("6.12")
+    address = alloc_owned(w, OWNERS.index("large_kmalloc"), 48)
+    assert KINDS[w.page[address // PAGE_SIZE].kind] == "large_kmalloc" and sendpage_ok(w, address // PAGE_SIZE)
+    w = open_world("6.17")
+    address = alloc_owned(w, OWNERS.index("large_kmalloc"), 48)
+    assert not sendpage_ok(w, address // PAGE_SIZE)
 
 
 def test_an_unknown_owner_or_kernel_is_refused():

@@ -6,8 +6,9 @@ from legible import assert_legible
 
 from splicelab.evidence.lifetimes import moments, sweep
 from splicelab.evidence.matrix import matrix
+from splicelab.show.grid import ends_grid, ends_text
 from splicelab.show.lifetime import Rates, life, life_text, lifetime_explorer, rates
-from splicelab.show.matrix import by_piece, ends_grid, ends_text, same_owner
+from splicelab.show.matrix import by_piece, same_owner
 
 
 @pytest.mark.parametrize(("kernel", "object_bytes", "zeroed"), [("6.1", 32, False), ("6.12", 16384, True)])

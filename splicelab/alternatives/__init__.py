@@ -4,8 +4,9 @@ from importlib import import_module
 
 from numba.extending import overload
 
-from splicelab._jit import jit
+from splicelab._jit import compile_own, jit
 from splicelab.errors import InputError
+from splicelab.kernel.world import WORLD
 
 BUILT_IN = (
     "plain_copy",
@@ -25,12 +26,18 @@ RUNGS = 12
 
 
 def alternative(name: str):
-    """Register a reader's own ``function(w) -> bytes taken or negative errno`` under a name; it is compiled here."""
+    """Register a reader's own ``function(w) -> bytes taken or negative errno`` under a name; it is compiled here.
+
+    Raises InputError, one line, for a name of the package and for a function that cannot be compiled.
+    """
 
     def register(function):
         if name in BUILT_IN:
             raise InputError(f"alternative: {name!r} is taken by the package")
-        OWN[name] = jit(function)
+        try:
+            OWN[name] = compile_own(function, WORLD)
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from None
         return OWN[name]
 
     return register

@@ -5,21 +5,12 @@ taken where a fragment is cut, by segmentation in software, and by a receiver on
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.iov import iov_begin
-from splicelab.kernel.message import add_piece, build_fresh, release_fresh, splice_flag
-from splicelab.kernel.tcp import sendmsg
+from splicelab.kernel.message import send_with_callback
 from splicelab.kernel.world import COPY_ON_REF
 
 
 @jit
 def copy_on_ref(w):
-    """Build the pieces, attach them, and leave freeing to the callback."""
+    """Attach slab objects as they are; who takes a reference makes a copy first. Return the bytes taken."""
     w.sock[0].slab_rule = COPY_ON_REF
-    iov_begin(w)
-    for place in range(w.plan[0].pieces):
-        build_fresh(w, place)
-        add_piece(w, place)
-    sent = sendmsg(w, splice_flag(w))
-    for place in range(w.plan[0].pieces):
-        release_fresh(w, place)
-    return sent
+    return send_with_callback(w)

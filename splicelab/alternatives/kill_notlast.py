@@ -6,26 +6,15 @@ that kernel's own calls, as in piecewise.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.message import build, release, send_step
-from splicelab.kernel.tcp import set_cork
+from splicelab.kernel.message import build, release, send_steps
 
 
 @jit
 def kill_notlast(w):
-    """Build the pieces, then make the caller's own calls with their later flags; a failed one ends the message."""
-    plan = w.plan[0]
-    for place in range(plan.pieces):
+    """Build the pieces, then make the caller's own calls, with the flags of 6.5. Return the bytes taken."""
+    for place in range(w.plan[0].pieces):
         build(w, place)
-    if plan.corked != 0:
-        set_cork(w, True)
-    sent = taken = 0
-    for place in range(plan.steps):
-        taken = send_step(w, place, w.step[place].flags_since_6_5)
-        if taken < 0:
-            break
-        sent += taken
-    if plan.corked != 0:
-        set_cork(w, False)
-    for place in range(plan.pieces):
+    sent = send_steps(w, is_notlast_gone=True)
+    for place in range(w.plan[0].pieces):
         release(w, place)
-    return sent if sent > 0 else taken
+    return sent

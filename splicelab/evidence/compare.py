@@ -5,8 +5,8 @@ import pandas as pd
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import Tally, outcome, run
-from splicelab.kernel.profiles import PROFILES
+from splicelab.evidence.broken import BrokenError
+from splicelab.evidence.counted import outcome, run
 
 DEFAULT_PROFILE = "6.12+v3"
 COUNTERS = (
@@ -36,25 +36,25 @@ def compare(
     ``options`` go to `splicelab.evidence.counted.run`. Raises InputError for a key that is in no table.
     """
     shape = pick_caller(caller)
-    if profile not in PROFILES:
-        raise InputError(f"profile: {profile!r} is not one of {', '.join(PROFILES)}")
     rows = []
     for key in alternatives or (*BUILT_IN, *OWN):
-        tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
-        rows.append({"alternative": key, "outcome": outcome(tally), "counters": pick(tally)})
+        try:
+            tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
+        except BrokenError as error:
+            tally = error.tally
+        rows.append(
+            {
+                "alternative": key,
+                "outcome": outcome(tally),
+                "counters": {name: getattr(tally, name) for name in COUNTERS},
+            }
+        )
     return {"caller": caller, "payload_bytes": payload_bytes, "profile": profile, "rows": rows}
-
-
-def pick(tally: Tally) -> dict[str, int]:
-    """Return the counters that a comparison shows, by name."""
-    return {name: getattr(tally, name) for name in COUNTERS}
 
 
 def as_table(comparison: dict, counters: tuple[str, ...] = COUNTERS) -> pd.DataFrame:
     """Return a comparison as a table, a row per alternative."""
-    rows = [
-        {"alternative": row["alternative"], "outcome": row["outcome"]}
-        | {name: row["counters"][name] for name in counters}
-        for row in comparison["rows"]
-    ]
-    return pd.DataFrame(rows).set_index("alternative")
+    rows = comparison["rows"]
+    table = pd.DataFrame([row["counters"] for row in rows], [row["alternative"] for row in rows])[list(counters)]
+    table.insert(0, "outcome", [row["outcome"] for row in rows])
+    return table.rename_axis("alternative")

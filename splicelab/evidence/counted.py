@@ -7,19 +7,24 @@ from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller
 from splicelab.errors import InputError
+from splicelab.evidence.broken import BrokenError, broken_memory, broken_message
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
-from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, begin_message, close_run, end_message, open_run
+from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
-from splicelab.kernel.tcp_input import acknowledge, retransmit
+from splicelab.kernel.run import begin_message, close_run, end_message, settle
 
 WARM_UP = 2
-BROKEN = ("leaked", "double_put", "exhausted")
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
 MAX_PAYLOAD_BYTES = 1 << 20
 MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
-Tally = namedtuple("Tally", kernel.COUNTERS)
 the_world = functools.cache(kernel.new_world)
+
+
+class Tally(namedtuple("Tally", kernel.COUNTERS)):
+    """The counters of a run; ``broke`` says what a reader's own alternative broke."""
+
+    broke = ""
 
 
 @jit
@@ -43,10 +48,19 @@ def _own_loop(function):
     return run_own
 
 
-def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes: int | None, owners: dict) -> None:
+def lay_plan(
+    w,
+    caller: Caller,
+    profile: str,
+    payload_bytes: int,
+    trailer_bytes: int | None,
+    owners: dict,
+    fate: str | None = None,
+) -> None:
     """Write a caller's message into the world: its pieces with their owners, and the calls that it makes itself.
 
-    ``owners`` replaces the owner of a role, for the question what an alternative does with other memory.
+    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header and trailer after the send: for the
+    question what an alternative does with other memory, and for another sender.
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
@@ -54,7 +68,9 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
         raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
     if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
-    fate = FATES.index(caller.header_fate if caller.header_fate != "none" else "kept")
+    if fate not in (None, *FATES):
+        raise InputError(f"fate: {fate!r} is not one of {', '.join(FATES)}")
+    fate = FATES.index(fate or caller.header_fate.replace("none", "kept"))
     sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
     later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
     for send, since in zip(sends, later, strict=True):
@@ -84,11 +100,10 @@ def lay_plan(w, caller: Caller, profile: str, payload_bytes: int, trailer_bytes:
     plan.corked = caller.corked_6_1 if profile == "6.1" else caller.corked_6_12
 
 
-def run(
+def set_up(
+    w,
     caller: Caller,
-    alternative: str,
-    profile: str = "6.12+v3",
-    messages: int = 1,
+    profile: str,
     *,
     payload_bytes: int = 4096,
     trailer_bytes: int | None = None,
@@ -103,33 +118,21 @@ def run(
     lose_every: int = 0,
     moves_bytes: bool = True,
     owners: dict | None = None,
-    warm_up: int = WARM_UP,
-    look=None,
-    world=None,
-) -> Tally:
-    """Return what ``messages`` messages of a caller cost on a connection that has sent a few already.
+    fate: str | None = None,
+) -> None:
+    """Lay a caller's message and its connection out in a fresh world.
 
-    Every byte that arrives is compared with what was meant (``moves_bytes``); counters of memory and of the wire
-    include the ACK that lets go of it. ``ack_delay`` is in messages, ``lose_every`` n loses the first skb of each
-    n-th message, which is sent again before its ACK. ``look(w)`` sees the queue before the last ACKs, events logged.
-
-    Raises
-    ------
-    InputError
-        A key that is not in its table, a size that the caller does not send or the model does not hold.
-    RuntimeError
-        The run leaked memory or dropped a reference twice: a defect of the alternative, never a result.
+    Every byte that arrives is compared with what was meant (``moves_bytes``). ``ack_delay`` is in messages,
+    ``lose_every`` n loses the first skb of each n-th message, which is sent again before its ACK. InputError for a key
+    that is not in its table, a size that the caller does not send or the model does not hold.
     """
-    w = open_world(profile, world)
-    if alternative not in BUILT_IN and alternative not in OWN:
-        raise InputError(f"alternative: {alternative!r} is not one of {', '.join((*BUILT_IN, *OWN))}")
     if allocator not in ALLOCATORS:
         raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
     if mtu not in MSS_BYTES:
         raise InputError(f"mtu: {mtu} is not one of {', '.join(map(str, MSS_BYTES))}")
     if not 0 <= ack_delay <= kernel.ACK_DELAY_MAX:
         raise InputError(f"ack_delay: {ack_delay} messages, not 0 to {kernel.ACK_DELAY_MAX}")
-    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {})
+    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {}, fate)
     plan, sk = w.plan[0], w.sock[0]
     message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
@@ -145,21 +148,68 @@ def run(
     sk.frag_cache = SK_FRAG if caller.copies_into == "sk_frag" else TASK_FRAG
     w.moves_bytes = moves_bytes
     open_run(w)
-    send = functools.partial(run_messages, w, BUILT_IN.index(alternative)) if alternative in BUILT_IN else None
-    send = send or functools.partial(_own_loop(OWN[alternative]), w)
-    send(warm_up)
+
+
+def run(
+    caller: Caller,
+    alternative: str,
+    profile: str = "6.12+v3",
+    messages: int = 1,
+    *,
+    warm_up: int = WARM_UP,
+    look=None,
+    world=None,
+    **options,
+) -> Tally:
+    """Return what ``messages`` messages of a caller cost on a connection that has sent ``warm_up`` already.
+
+    ``options`` are those of `set_up`. Counters of memory and of the wire include the ACK that lets go of it.
+    ``look(w)`` sees the queue before the last ACKs, events logged.
+
+    Raises
+    ------
+    InputError
+        As `set_up`; and where a reader's own alternative raises something.
+    BrokenError
+        The run leaked memory or dropped a reference twice: a defect of the alternative, never a result. The sentence
+        says what else it broke, and ``tally`` has the counters.
+    """
+    w = open_world(profile, world)
+    if alternative not in BUILT_IN and alternative not in OWN:
+        raise InputError(f"alternative: {alternative!r} is not one of {', '.join((*BUILT_IN, *OWN))}")
+    set_up(w, caller, profile, **options)
+    key = BUILT_IN.index(alternative) if alternative in BUILT_IN else None
+    send = functools.partial(_send_own, alternative) if key is None else lambda w, count: run_messages(w, key, count)
+    send(w, warm_up)
     start_counting(w)
     w.logging = look is not None
-    send(messages)
+    send(w, messages)
     if look is not None:
         look(w)
     settle(w)
-    counted = w.tally[0].copy()
+    counted = Tally(*w.tally[0].tolist())
+    is_whole = w.sock[0].snd_nxt == w.plan[0].bytes * (warm_up + messages)
     close_run(w)
-    broken = [f"{name} {w.tally[0][name]}" for name in BROKEN if w.tally[0][name]]
-    if broken:
-        raise RuntimeError(f"{alternative} on {profile}: {', '.join(broken)}")
-    return Tally(*(int(value) for value in counted))
+    told = broken_memory(w.tally[0])
+    is_harmed = told != ""
+    if key is None and (told or not is_whole or counted.refused or counted.corrupt_bytes):
+        again = open_world(profile, kernel.new_world())
+        set_up(again, caller, profile, **options)
+        told = "; ".join(filter(None, (broken_message(again, OWN[alternative], warm_up + messages), told)))
+        counted.broke = told
+    if is_harmed:
+        error = BrokenError(f"{alternative} on {profile}: {told}")
+        error.tally = counted
+        raise error
+    return counted
+
+
+def _send_own(name: str, w, messages: int) -> None:
+    """Send by a reader's own alternative; what it raises becomes one sentence."""
+    try:
+        _own_loop(OWN[name])(w, messages)
+    except Exception as error:
+        raise InputError(f"{name}: {type(error).__name__}: {error}, in message {w.plan[0].messages}") from None
 
 
 def open_world(profile: str, world=None):
@@ -180,19 +230,13 @@ def start_counting(w):
     tally.pinned_peak_bytes = pinned
 
 
-@jit
-def settle(w):
-    """Let the last ACKs arrive, and lose no more."""
-    sk = w.sock[0]
-    sk.lose = 0
-    retransmit(w, sk.snd_nxt)
-    acknowledge(w, sk.snd_nxt)
-
-
 def outcome(tally: Tally) -> str:
-    """Say in words how the messages of a run ended: delivered, or what went wrong first."""
-    if tally.refused:
-        return "refused (-EIO)"
-    if tally.short_sends:
-        return "short send"
-    return "corrupt bytes" if tally.corrupt_bytes else "delivered"
+    """Say how the messages of a run ended: delivered, or what went wrong first; of one's own alternative, in full."""
+    wrong = {"refused (-EIO)": tally.refused, "short send": tally.short_sends, "corrupt bytes": tally.corrupt_bytes}
+    ended = next((words for words, count in wrong.items() if count), "broken" if tally.broke else "delivered")
+    return f"{ended}: {tally.broke}" if tally.broke else ended
+
+
+def ending(words: str) -> str:
+    """Return the short form of an outcome."""
+    return words.partition(":")[0]

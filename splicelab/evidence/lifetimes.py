@@ -13,7 +13,8 @@ from splicelab._jit import jit
 from splicelab.errors import InputError
 from splicelab.evidence.counted import open_world
 from splicelab.kernel.memory import LARGE_KMALLOC
-from splicelab.kernel.message import HEADER, begin_message, end_message, open_run, write_piece
+from splicelab.kernel.message import HEADER, open_run, write_piece
+from splicelab.kernel.run import begin_message, end_message
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendpage
 from splicelab.kernel.tcp_input import acknowledge, retransmit

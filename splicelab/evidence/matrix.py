@@ -14,8 +14,7 @@ from splicelab.evidence.counted import Tally, outcome, run
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
 
-MESSAGES, PAYLOAD_BYTES = 3, 4096
-LARGE_BYTES = 12288  # kmalloc gives whole pages above 8192 bytes
+MESSAGES = 3
 # A stack mapped by vmalloc (Debian's kernels have it so) has no page that bvec_set_virt could find: a fact, not a run.
 VMALLOC_STACK = "vmalloc'd stack"
 NOT_EXPRESSIBLE = "not expressible"
@@ -29,13 +28,20 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
 
     Columns: kernel, flag, scatter_gather, next_message (in fresh memory, or in the same memory again; stack and static
     data are always written again), header and trailer (who owns their memory), outcome, copied_bytes of 3 messages.
-    The message is that of iSCSI, 48 bytes, a page, 4 bytes; a piece in large kmalloc has LARGE_BYTES. InputError for an
-    unknown kernel or owner.
+    The message is that of iSCSI, 48 bytes, a page, 4 bytes; in large kmalloc they are the start of a larger object.
+    InputError for an unknown kernel or owner.
     """
-    iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4, "trailer_bytes_max": LARGE_BYTES})
-    callers = {words: iscsi.model_copy(update={"header_fate": fate}) for words, fate in FATES.items()}
+    iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4})
     rows = [
-        (kernel, flag, gather, again, header, trailer, *_end(callers[again], kernel, flag, gather, header, trailer))
+        (
+            kernel,
+            flag,
+            gather,
+            again,
+            header,
+            trailer,
+            *_end(iscsi, FATES[again], kernel, flag, gather, header, trailer),
+        )
         for kernel, flag, gather, again, header, trailer in product(
             kernels, (True, False), (True, False), FATES, headers, trailers
         )
@@ -44,28 +50,26 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
     return pd.DataFrame(rows, columns=names.split())
 
 
-def _end(caller: Caller, kernel: str, flag: bool, gather: bool, header: str, trailer: str) -> tuple[str, int]:
+def _end(
+    caller: Caller, fate: str, kernel: str, flag: bool, gather: bool, header: str, trailer: str
+) -> tuple[str, int]:
     """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
     owners = {"header": header, "trailer": trailer}
     if unknown := [owner for owner in owners.values() if owner not in (*OWNERS, VMALLOC_STACK)]:
         raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join((*OWNERS, VMALLOC_STACK))}")
     if VMALLOC_STACK in owners.values():
         return NOT_EXPRESSIBLE, 0
-    large = {place: LARGE_BYTES for place, owner in owners.items() if owner == "large_kmalloc"}
-    sizes = {"header": caller.header_bytes, "trailer": caller.trailer_bytes} | large
-    caller = caller.model_copy(update={"header_bytes": sizes["header"]})
     given = {"flag": flag, "scatter_gather": gather, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
-    given |= {"payload_bytes": PAYLOAD_BYTES, "trailer_bytes": sizes["trailer"]}
-    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
-    return in_words(tally, MESSAGES * (PAYLOAD_BYTES + sum(sizes.values()))), tally.copied_bytes
+    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, fate=fate, **given)
+    return in_words(tally), tally.copied_bytes
 
 
-def in_words(tally: Tally, all_bytes: int) -> str:
+def in_words(tally: Tally) -> str:
     """Return how the messages of a combination ended: one of KEPT, refused, short, or silently wrong."""
     ended = outcome(tally)
     if ended != "delivered":
         return ENDS.get(ended, ended)
-    if tally.copied_bytes == all_bytes:
+    if not tally.spliced_bytes:
         return "copied"
     return KEPT[2] if tally.copied_bytes else "spliced"
 

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from splicelab.callers import Caller
 from splicelab.evidence.counted import Tally, run
-from splicelab.kernel import world as kernel
-from splicelab.kernel.memory import KINDS
+from splicelab.evidence.queue import Skb, look_at_queue
 from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (
@@ -35,24 +34,6 @@ class Event(NamedTuple):
     first: int
     second: int
     third: int
-
-
-class Frag(NamedTuple):
-    """A fragment of an skb: where its bytes lie, and what kind of page that is."""
-
-    address: int
-    size_bytes: int
-    kind: str
-    refcount: int
-
-
-class Skb(NamedTuple):
-    """An skb in the queue. ``position`` is that of its first byte in the message."""
-
-    position: int
-    size_bytes: int
-    truesize: int
-    frags: list[Frag]
 
 
 class Trace(NamedTuple):
@@ -86,24 +67,3 @@ def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **
     events = [Event(EVENT_NAMES[row[0]], *(int(value) for value in row[1:])) for row in w.event[: w.events]]
     name = f"{caller.key} · {alternative} · {profile}"
     return Trace(name, seen["pieces"], events, seen["looked_at"], seen["skbs"], tally)
-
-
-def look_at_queue(w, first_byte: int) -> list[Skb]:
-    """Return the skbs of the queue in order, also those that the receiver has not read; positions from first_byte."""
-    skbs, index = [], w.sock[0].read_head
-    while index != kernel.NONE:
-        skbs.append(_look_at_skb(w, index, first_byte))
-        index = w.skb[index].next
-    return skbs
-
-
-def _look_at_skb(w, index: int, first_byte: int) -> Skb:
-    """Return what an skb of the queue holds."""
-    skb = w.skb[index]
-    frags = []
-    for slot in range(skb.nr_frags):
-        frag = w.frag[index, slot]
-        head = w.page[w.page[frag.page].head]
-        address = int(frag.page) * kernel.PAGE_SIZE + int(frag.offset)
-        frags.append(Frag(address, int(frag.size_bytes), KINDS[head.kind], int(head.refcount)))
-    return Skb(int(skb.seq - first_byte), int(skb.len), int(skb.truesize), frags)

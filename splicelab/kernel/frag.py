@@ -143,8 +143,7 @@ def frag_alloc(w, allocator, size_bytes):
     elif allocator == V3_PER_CPU:
         address = alloc_skb_frag(w, V3_CPU0, size_bytes)
     elif allocator == PAGE_PER_OBJECT:
-        head = alloc_pages(w, 0, FRAGMENT)
-        address = head * PAGE_SIZE if head != NONE else NONE
+        address = alloc_block(w, PAGE_SIZE, FRAGMENT)
     else:
         return kmalloc(w, size_bytes)
     if address != NONE:

@@ -1,31 +1,18 @@
-"""One message of a caller: pieces with an owner, built in memory, sent by an alternative, ACKed some messages later.
-
-The plan of a message says which pieces there are and in which calls the caller itself sends them. What is *meant* is
-written down before the alternative runs and independently of it; the receiver compares.
-"""
+"""One message of a caller: pieces with an owner, built in memory, sent in one call or in the caller's own, released."""
 
 from splicelab._jit import jit
+from splicelab.kernel import memory
 from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import drain_caches, frag_free, frag_or_block, page_frag_alloc
+from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FRAGMENT, FREE, PAGE_CACHE, SLAB, STACK, STATIC, alloc_block, head_of, put_page
-from splicelab.kernel.slab import kfree, kmalloc
-from splicelab.kernel.tcp import sendmsg, sendpage
-from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
-from splicelab.kernel.world import (
-    ACK_DELAY_MAX,
-    COPY,
-    MSG_SPLICE_PAGES,
-    NONE,
-    OBJECT_GRAIN,
-    PAGE_SIZE,
-    REWRITE,
-    WIRE_BYTES,
-    log,
-)
+from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page
+from splicelab.kernel.slab import CLASSES, kfree, kmalloc
+from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
+from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
 OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
+OWN_KINDS = (SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
 ROLES = ("header", "head", "payload", "trailer")
 HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
 FATES = ("freed", "rewritten", "kept")
@@ -42,22 +29,26 @@ def content(message, place, position):
 
 @jit
 def alloc_owned(w, owner, size_bytes):
-    """Return memory for a piece as its owner gets it; pages, and fragments above one, are a block that holds it all."""
+    """Return memory for a piece as its owner gets it; pages, and fragments above one, are a block that holds it all.
+
+    A small piece in large kmalloc is the start of a larger object: what kmalloc gives up to 8192 bytes is slab.
+    """
     if owner in (OWN_SLAB, OWN_LARGE):
-        return kmalloc(w, size_bytes)
+        return kmalloc(w, size_bytes if owner == OWN_SLAB else max(size_bytes, CLASSES[-1] + 1))
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
-    return alloc_block(w, size_bytes, (STACK, STATIC, FRAGMENT, PAGE_CACHE)[owner - OWN_STACK])
+    return alloc_block(w, size_bytes, OWN_KINDS[owner])
 
 
 @jit
-def free_owned(w, owner, address):
-    """Give memory back as its owner does."""
-    if owner in (OWN_SLAB, OWN_LARGE):
+def free_owned(w, address):
+    """Give memory back as its owner does: kfree, or put the reference of its page."""
+    kind = w.page[head_of(w, address // PAGE_SIZE)].kind
+    if kind in (SLAB, memory.LARGE_KMALLOC):
         kfree(w, address)
     else:
-        w.tally[0].frag_frees += owner == OWN_FRAG
+        w.tally[0].frag_frees += kind == memory.FRAGMENT
         put_page(w, address // PAGE_SIZE)
 
 
@@ -85,10 +76,14 @@ def build(w, place):
 
 @jit(forceinline=True)
 def release(w, place):
-    """Do what the caller does with its piece once the send has returned."""
+    """Do what the caller does with its piece once the send has returned: free it, or keep it until the ACK."""
     piece = w.piece[place]
-    if piece.role != PAYLOAD and piece.fate != REWRITTEN:
-        free_owned(w, piece.owner, piece.address)
+    if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+        return
+    if piece.fate == KEPT:
+        w.kept[w.plan[0].messages % IN_FLIGHT_MAX, piece.role] = piece.address
+    else:
+        free_owned(w, piece.address)
 
 
 @jit
@@ -96,7 +91,7 @@ def build_fresh(w, place):
     """Build a piece in kmalloc memory of its own, which nobody writes again before its callback has freed it."""
     piece = w.piece[place]
     if piece.owner in (OWN_SLAB, OWN_LARGE) and piece.role != PAYLOAD:
-        piece.address = kmalloc(w, piece.size_bytes)
+        piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
         write_piece(w, place, w.plan[0].messages)
     else:
         build(w, place)
@@ -168,6 +163,19 @@ def splice_flag(w):
 
 
 @jit
+def send_with_callback(w):
+    """Send pieces that nobody writes again or frees but the callback of their last reference."""
+    iov_begin(w)
+    for place in range(w.plan[0].pieces):
+        build_fresh(w, place)
+        add_piece(w, place)
+    sent = sendmsg(w, splice_flag(w))
+    for place in range(w.plan[0].pieces):
+        release_fresh(w, place)
+    return sent
+
+
+@jit
 def send_step(w, place, flags):
     """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno."""
     step = w.step[place]
@@ -181,65 +189,37 @@ def send_step(w, place, flags):
 
 
 @jit
+def send_steps(w, is_notlast_gone):
+    """Make the caller's own calls one by one, corked where it corks; a failed one ends the message.
+
+    Where MSG_SENDPAGE_NOTLAST is gone, each call has the flags that the merged series gave it.
+    """
+    plan = w.plan[0]
+    sent = taken = 0
+    if plan.corked != 0:
+        set_cork(w, True)
+    for place in range(plan.steps):
+        step = w.step[place]
+        taken = send_step(w, place, step.flags_since_6_5 if is_notlast_gone else step.msg_flags)
+        if taken < 0:
+            break
+        sent += taken
+    if plan.corked != 0:
+        set_cork(w, False)
+    return sent if sent > 0 else taken
+
+
+@jit
 def open_run(w):
     """Lay out what outlives a message: payload with its bytes, and memory that the caller writes again and again."""
     plan = w.plan[0]
-    plan.bytes = plan.messages = 0
+    plan.bytes = plan.messages = plan.released = plan.keeps = 0
     for place in range(plan.pieces):
         piece = w.piece[place]
         plan.bytes += piece.size_bytes
+        plan.keeps += piece.fate == KEPT and piece.role != PAYLOAD
         if piece.role == PAYLOAD or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
             if piece.owner in (OWN_SLAB, OWN_LARGE):
                 w.object_next[piece.address // OBJECT_GRAIN] = 1  # the owner shows it too: no callback frees it
             write_piece(w, place, 0)
-
-
-@jit(inline="always")
-def begin_message(w):
-    """Note what the next message means to say, from the stream's position on."""
-    plan = w.plan[0]
-    plan.messages += 1
-    plan.first_byte = seq = w.sock[0].write_seq
-    for place in range(plan.pieces if w.moves_bytes != 0 else 0):
-        piece = w.piece[place]
-        done = 0
-        while done < piece.size_bytes:
-            start = (seq + done) % WIRE_BYTES
-            count = min(piece.size_bytes - done, WIRE_BYTES - start)
-            if piece.role == PAYLOAD:
-                copy_bytes(w.meant, start, w.arena, piece.kept_address + done, count)
-            else:
-                for position in range(count):
-                    w.meant[start + position] = content(plan.messages, place, done + position)
-            done += count
-        seq += piece.size_bytes
-
-
-@jit(inline="always")
-def end_message(w, sent):
-    """Count how the send ended, and let the ACK of an earlier message arrive; what was lost is sent again first."""
-    plan, tally, sk = w.plan[0], w.tally[0], w.sock[0]
-    tally.refused += sent < 0
-    tally.short_sends += sent >= 0 and sk.write_seq - plan.first_byte < plan.bytes  # whatever was returned
-    w.message_end[plan.messages % (ACK_DELAY_MAX + 1)] = sk.write_seq
-    if plan.messages > plan.ack_delay:
-        seq = w.message_end[(plan.messages - plan.ack_delay) % (ACK_DELAY_MAX + 1)]
-        retransmit(w, seq)
-        acknowledge(w, seq)
-    if plan.lose_every != 0 and plan.messages % plan.lose_every == 0:
-        sk.lose = 1
-
-
-@jit
-def close_run(w):
-    """End the run: everything is ACKed, every owner gives its memory back, and what is still in use has leaked."""
-    retransmit(w, w.sock[0].snd_nxt)
-    finish(w)
-    for place in range(w.plan[0].pieces):
-        if w.piece[place].kept_address != 0:
-            free_owned(w, w.piece[place].owner, w.piece[place].kept_address)
-    drain_caches(w)
-    w.tally[0].leaked = w.tally[0].objects_in_use
-    for page in range(w.page_brk):
-        w.tally[0].leaked += w.page[page].head == page and w.page[page].kind not in (FREE, SLAB)

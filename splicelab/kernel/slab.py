@@ -5,7 +5,16 @@ One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays vis
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import LARGE_KMALLOC, SLAB, alloc_pages, free_pages, head_of, put_block, unsigned
+from splicelab.kernel.memory import (
+    LARGE_KMALLOC,
+    SLAB,
+    alloc_block,
+    alloc_pages,
+    free_pages,
+    head_of,
+    put_block,
+    unsigned,
+)
 from splicelab.kernel.world import KFREE, KMALLOC, NONE, OBJECT_GRAIN, PAGE_SIZE, log
 
 CLASSES = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
@@ -41,16 +50,13 @@ def kmalloc(w, size_bytes):
     """Return the address of a slab object, or of whole pages above 8192 bytes; NONE when memory is exhausted."""
     index = kmalloc_class(size_bytes)
     if index == NONE:
-        order = 0
-        while (PAGE_SIZE << order) < size_bytes:
-            order += 1
-        address = alloc_pages(w, order, LARGE_KMALLOC) * PAGE_SIZE
+        address = alloc_block(w, size_bytes, LARGE_KMALLOC)
     else:
         if w.free_objects[index] == NONE and not new_slab(w, index):
             return NONE
         address = w.free_objects[index]
         w.free_objects[index] = w.object_next[unsigned(address // OBJECT_GRAIN)]
-    if address < 0:
+    if address == NONE:
         return NONE
     w.object_next[unsigned(address // OBJECT_GRAIN)] = 0  # of an object in use: how often a queue shows it
     w.tally[0].kmallocs += 1
@@ -96,7 +102,13 @@ def show_object(w, address):
 
 @jit
 def hide_object(w, address):
-    """Let go of an object; when no queue shows it any more, the completion callback frees it."""
+    """Let go of an object; when no queue shows it any more, the completion callback frees it.
+
+    Of a free object, where this is the next free one's address or NONE, it says that its owner did not wait.
+    """
+    if not 0 < w.object_next[address // OBJECT_GRAIN] < PAGE_SIZE:
+        w.tally[0].freed_early += 1
+        return
     w.object_next[address // OBJECT_GRAIN] -= 1
     if w.object_next[address // OBJECT_GRAIN] == 0:
         w.tally[0].pinned_bytes -= object_at(w, address)[1]

@@ -13,6 +13,7 @@ SKBS, MAX_SKB_FRAGS = 4096, 17
 SEGMENTS, PIPE_BUFFERS, PIECES = 1024, 256, 512
 FRAG_CACHES, SLAB_CLASSES, OBJECT_GRAIN = 8, 13, 8
 SCHEDULE, EVENTS, ACK_DELAY_MAX = 4096, 4096, 63
+IN_FLIGHT_MAX = ACK_DELAY_MAX + 1
 WIRE_BYTES = 1 << 21
 NONE = -1
 
@@ -34,7 +35,7 @@ COUNTERS = (
     *("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refurbishes", "new_pages", "get_page", "put_page"),
     *("truesize_peak", "pinned_peak_bytes", "pinned_bytes", "pages_in_use", "objects_in_use"),
     # a run with one of these is an error, not a result
-    *("leaked", "double_put", "exhausted"),
+    *("leaked", "double_put", "freed_early", "exhausted"),
 )
 
 
@@ -57,7 +58,8 @@ SOCK = _int64(
     *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 PLAN = _int64(
-    *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "ack_delay", "lose_every")
+    *("pieces", "steps", "corked", "allocator", "flag", "bytes", "messages", "first_byte", "ack_delay", "lose_every"),
+    *("keeps", "released"),
 )
 SKB = _int64(
     *("seq", "len", "truesize", "nr_frags", "gso_segs", "gso_size", "acked_bytes"),
@@ -80,13 +82,14 @@ _SCALARS = (
 _SMALL = [(name, "i8") for name in _SCALARS] + [
     *(("profile", PROFILE, (1,)), ("sock", SOCK, (1,)), ("tally", TALLY, (1,)), ("zero", TALLY, (1,))),
     *(("plan", PLAN, (1,)), ("piece", PIECE, (PIECES,)), ("step", STEP, (PIECES + 1,)), ("replaced", "i8", (PIECES,))),
+    ("kept", "i8", (IN_FLIGHT_MAX, 4)),  # by message and role
     *(("free_pages", "i8", (ORDERS,)), ("free_objects", "i8", (SLAB_CLASSES,))),
     *(("frag_cache", FRAG_CACHE, (FRAG_CACHES,)), ("page", PAGE, (PAGES,)), ("skb", SKB, (SKBS,))),
 ]
 _LARGE = [
     *(("frag", FRAG, (SKBS, MAX_SKB_FRAGS)), ("iov", SEGMENT, (SEGMENTS,)), ("pipe", SEGMENT, (PIPE_BUFFERS,))),
     *(("goal", "i8", (SCHEDULE, 4)), ("ack", "i8", (SCHEDULE, 3)), ("transmit", "i8", (SCHEDULE, 3))),
-    *(("event", "i8", (EVENTS, 4)), ("message_end", "i8", (ACK_DELAY_MAX + 1,))),
+    *(("event", "i8", (EVENTS, 4)), ("message_end", "i8", (IN_FLIGHT_MAX,))),
     *(("object_next", "i8", (PAGES * PAGE_SIZE // OBJECT_GRAIN,)), ("arena", "u1", (PAGES * PAGE_SIZE,))),
     *(("meant", "u1", (WIRE_BYTES,)), ("received", "u1", (WIRE_BYTES,))),
 ]

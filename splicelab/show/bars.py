@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from splicelab.alternatives import BUILT_IN
+from splicelab.evidence.counted import ending as short
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 # Words for each panel, and the counters whose sum it shows.
@@ -12,7 +13,7 @@ SHOWN = {
     "frag slots": ("frag_slots",),
     "allocator\noperations": ("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills"),
     "pinned bytes\n(peak)": ("pinned_peak_bytes",),
-    "pushes": ("pushes",),
+    "pushes": ("tcp_push",),
 }
 GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", OWNERS["copied"].colour
 
@@ -54,7 +55,7 @@ class Bars:
                 bar.set_width(row[column] / longest)
                 number.set(x=row[column] / longest + 0.06, text=f"{row[column]:,}")
         for ending, row in zip(self.endings, result["rows"], strict=True):
-            ending.set(text=row["outcome"], color=GOOD if row["outcome"] == "delivered" else BAD)
+            ending.set(text=short(row["outcome"]), color=GOOD if row["outcome"] == "delivered" else BAD)
 
 
 def bars(comparison: dict, chosen: str = "") -> Figure:

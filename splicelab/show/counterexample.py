@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from splicelab.errors import InputError
 from splicelab.evidence.allocator_races import PerCpu
@@ -15,7 +15,7 @@ from splicelab.show.style import OWNERS, Owner, new_figure, owner_handles
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
 LANE, BOXES, END, BYTE, WIDE = 1.5, 11.3, 19.3, 0.62, 3.7  # between lanes; where boxes begin and end; their widths
-PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white"), Owner("other", "#222222", "white")
+PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white"), OWNERS["other"]
 Boxes = list[tuple[str, Owner]]
 
 
@@ -38,12 +38,13 @@ def time_line(verdict: Verdict) -> Figure:
     for lane, actor in enumerate(lanes):
         axes.plot([LANE * lane] * 2, [-0.4, len(steps) - 0.6], color=PLAIN, linewidth=0.8)
         axes.text(LANE * lane, -0.55, actor.replace(" ", "\n"), ha="center", fontsize=9)
-    before = {}
+    queued = (frag.address for step in steps for skb in getattr(step.world, "queue", ()) for frag in skb.frags)
+    first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
     for row, step in enumerate(steps):
         axes.plot(LANE * lanes.index(step.actor), row, "o", color=OWNERS["copied"].colour, markersize=7)
         axes.text(LANE * len(lanes) - 0.7, row, fill(step.words.replace("attach:", ""), 40), va="center", fontsize=9)
         left = BOXES
-        for title, width, boxes in _columns(step.world, steps[-1].world):
+        for title, width, boxes in _columns(step.world, first // OBJECT_BYTES * OBJECT_BYTES):
             if row == 0:
                 axes.text(left, -0.55, title, fontsize=9)
             for words, look in boxes:
@@ -55,15 +56,14 @@ def time_line(verdict: Verdict) -> Figure:
                 left += width
             left += 0.5
     if isinstance(steps[0].world, Machine):
-        handles = [*owner_handles(("slab", "page_frag", "free")), Patch(facecolor="#222222", label="somebody else's")]
+        handles = owner_handles(("slab", "page_frag", "free", "other"))
         axes.legend(handles=handles, loc="lower center", ncols=4)
     return figure
 
 
-def _columns(w: World, last: World) -> Iterator[tuple[str, float, Boxes]]:
-    """Yield what is shown of a world: a title, the width of a box, and boxes; of memory, what is wrong in the end."""
+def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
+    """Yield what is shown of a world: a title, the width of a box, and boxes; of memory, an object's worth."""
     if isinstance(w, Machine):
-        address = next(frag.address for skb in last.queue for frag in skb.frags) // OBJECT_BYTES * OBJECT_BYTES
         memory = [(f"{w.memory[place]:02x}", _look(w, place)) for place in range(address, address + OBJECT_BYTES)]
         yield "memory that\nthe queue shows", BYTE, memory
         got = zip(w.received, MEANT, strict=True)

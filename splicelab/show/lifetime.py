@@ -11,9 +11,9 @@ from splicelab.kernel.slab import CLASSES
 from splicelab.kernel.world import new_world
 from splicelab.show.explorer import Explorer
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
-from splicelab.show.style import COUNTED, OWNERS, Owner, axis_label, new_figure
+from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
-OTHER = Owner("another user", "#5E3C99", "white")  # slab memory as well, but not the message's
+OTHER = OWNERS["other"]  # slab memory as well, but not the message's
 USERS = {"the message": OWNERS["slab"], "another user": OTHER}
 FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OTHER.colour)
 STEP, BLOCK, SQUARES = 62, 128, 200

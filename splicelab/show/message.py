@@ -92,13 +92,14 @@ def _boxes(seen: Seen) -> list[tuple]:
     boxes += [(1, at, size, PLAIN, (f"{name} {size}", name)) for name, at, size in seen.calls]
     copied = set()
     for number, skb in enumerate(seen.skbs, 1):
-        size, at = skb.size_bytes, skb.position
+        size = skb.size_bytes
         full = f"skb {number}: {size} bytes, frags {len(skb.frags)}, truesize {skb.truesize}"
-        boxes.append((4, at, size, paint["skb"], (full, f"skb {number}: {size} bytes", f"{size}", f"{number}")))
+        boxes.append(
+            (4, skb.position, size, paint["skb"], (full, f"skb {number}: {size} bytes", f"{size}", f"{number}"))
+        )
         for frag in skb.frags:
-            boxes.append((3, at, frag.size_bytes, paint[frag.kind], (f"{frag.size_bytes}",)))
-            copied.update(range(at, at + frag.size_bytes) if frag.kind == "page_frag" else ())
-            at += frag.size_bytes
+            boxes.append((3, frag.position, frag.size_bytes, paint[frag.kind], (f"{frag.size_bytes}",)))
+            copied.update(range(frag.position, frag.position + frag.size_bytes) if frag.kind == "page_frag" else ())
     for number, (_, at, size) in enumerate(seen.tcp_calls, 1):
         verb, fill = ("copy", paint["copied"]) if at in copied else ("attach", PLAIN)
         boxes.append((2, at, size, fill, (f"{number}: {verb} {size}", f"{number}")))

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from splicelab.evidence.counted import outcome
+from splicelab.evidence.counted import ending, outcome
 from splicelab.evidence.trace import Trace
 from splicelab.show import story
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
@@ -33,10 +33,10 @@ class Microscope(Sketch):
     def update(self, values: dict, result: Trace) -> None:
         """Draw another message."""
         self.begin()
-        columns, ending = story.columns(result), outcome(result.tally)
+        columns, ended = story.columns(result), ending(outcome(result.tally))
         width = (RIGHT - LEFT) / len(columns)
         self.say(10, 17, result.name, INK, "left", 11, "bold")
-        self.say(RIGHT, 17, ending, GOOD if ending == "delivered" else DANGER, "right", 11, "bold")
+        self.say(RIGHT, 17, ended, GOOD if ended == "delivered" else DANGER, "right", 11, "bold")
         self._draw_path(result)
         for number, column in enumerate(columns):
             self._draw_piece(LEFT + number * width, width, column)

@@ -29,7 +29,8 @@ class Column(NamedTuple):
     @property
     def is_at_risk(self) -> bool:
         """Return whether the bytes may change while an skb still points at them."""
-        return self.way == "by reference" and self.end in ("kfree", "rewritten")
+        is_freed = self.end == "kfree" and self.memory == "slab"  # large kmalloc lives on in the queue's reference
+        return self.way == "by reference" and (is_freed or self.end == "rewritten")
 
 
 class Span(NamedTuple):
@@ -51,13 +52,11 @@ def calls(trace: Trace) -> list[Span]:
 
 def frags(trace: Trace) -> list[Span]:
     """Return the frags of all skbs."""
-    found = []
-    for number, skb in enumerate(trace.skbs):
-        position = skb.position
-        for frag in skb.frags:
-            found.append(Span(position, frag.size_bytes, frag.kind, number, frag.address))
-            position += frag.size_bytes
-    return found
+    return [
+        Span(frag.position, frag.size_bytes, frag.kind, number, frag.address)
+        for number, skb in enumerate(trace.skbs)
+        for frag in skb.frags
+    ]
 
 
 def columns(trace: Trace) -> list[Column]:

@@ -42,6 +42,7 @@ OWNERS = {
     "skb": Owner("skb head", "#E69F00", "black"),
     "copied": Owner("copied bytes", "#4D4D4D", "white"),
     "free": Owner("free", "#EDEDED", "black"),
+    "other": Owner("somebody else's", "#5E3C99", "white"),
 }
 
 

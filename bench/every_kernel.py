@@ -1,0 +1,57 @@
+"""Call every kernel once, so that it is compiled or found in the cache: ``python -m bench.every_kernel``."""
+
+import importlib
+import json
+import pkgutil
+import time
+
+import numpy as np
+
+import splicelab
+from splicelab.alternatives import BUILT_IN
+from splicelab.callers import load_callers
+from splicelab.evidence import fragments, lifetimes, unit_costs
+from splicelab.evidence.counted import run
+from splicelab.evidence.predict import predict
+from splicelab.evidence.traces import read_recorded
+from splicelab.kernel import copy
+from splicelab.kernel.frag import ALLOCATORS
+from splicelab.kernel.world import new_world
+
+
+def call_every_kernel() -> None:
+    """Send, predict, live, fill, copy: as little of each as there is."""
+    run(load_callers()["siw"], BUILT_IN[0])  # one chooser: all alternatives
+    predict(list({recorded.kind: recorded.scenario for recorded in read_recorded()}.values()))
+    lifetimes.lives(messages=50)
+    fragments.shoot_out(fragments.Load(messages=8), ALLOCATORS[:1])
+    fragments.block_offsets(ALLOCATORS[0], (48,))
+    dst, src = np.zeros((2, 64), np.uint8)
+    one = np.zeros(1, np.int64)
+    copy.fill_bytes(dst, 0, 1, 8)
+    copy.copy_checksum(dst, 0, src, 0, 8)
+    for many in (copy.gather, copy.gather_checksum):
+        many(dst, 0, src, one, one + 8)
+    copy.scatter(dst, one, one + 8, src, 0)
+    unit_costs.copy_loop(dst, src, 8, one, one, 1)
+    unit_costs.alloc_loop(new_world(), 0, 48, 1)
+    unit_costs.atomic_loop(one, 1)
+    unit_costs.chase_loop(one, one, 1)
+
+
+def uncompiled() -> list[str]:
+    """Return the kernels that no call has reached; those that are always part of another do not count."""
+    missed = []
+    for module in pkgutil.walk_packages(splicelab.__path__, "splicelab."):
+        is_apart = module.name.startswith("splicelab.alternatives.") or module.name.endswith("__main__")
+        for name, value in {} if is_apart else vars(importlib.import_module(module.name)).items():
+            is_kernel = hasattr(value, "targetoptions") and value.targetoptions.get("inline") != "always"
+            if is_kernel and value.__module__ == module.name and not value.signatures:
+                missed.append(f"{module.name}.{name}")
+    return missed
+
+
+if __name__ == "__main__":
+    start_s = time.perf_counter()
+    call_every_kernel()
+    print(json.dumps({"seconds": round(time.perf_counter() - start_s, 2), "uncompiled": uncompiled()}))
