@@ -114,6 +114,13 @@ def test_a_goal_that_no_call_has_read_is_in_force_in_the_next_message():
     assert [skb[0] for skb in answers(connection)[1]["skbs"]] == [31856, 40000 - 31856]
 
 
+def test_an_ack_of_bytes_that_more_held_says_that_the_probe_timer_sent_them():
+    connection = made_up([["sendmsg", [50], ["MSG_MORE"]], ["sendmsg", [60], []], ["sendmsg", [70], []]], nodelay=0)
+    connection["messages"][0] |= {"receiver_reads": "after_each_call", "acks": [[1, 0, 50], [2, 0, 110], [3, 0, 180]]}
+    (answer,) = answers(connection)  # net/ipv4/tcp_output.c: tcp_write_wakeup; so Nagle finds nothing in flight
+    assert answer["skbs"] == [[size, 960 + size, 1] for size in (50, 60, 70)]
+
+
 @pytest.mark.parametrize("call", [["sendmsg", [], []], ["sendmsg", [0, 0], ["MSG_EOR"]]])
 def test_an_empty_sendmsg_is_a_call_that_pushes_nothing(call):
     (answer,) = answers(made_up([call]))  # net/ipv4/tcp.c: tcp_sendmsg_locked goes straight to its end

@@ -64,25 +64,34 @@ def retransmit(w, seq):
 
 
 @jit
+def probe(w):
+    """Let the probe timer send the head of the queue after 200 ms, one MSS at most, whatever Nagle or MORE says.
+
+    It fires when nothing is in flight, counts all of that skb as pushed, and what it sends as no small packet.
+    """
+    sk, index, small = w.sock[0], w.sock[0].send_head, w.sock[0].snd_sml
+    skb = w.skb[index]
+    skb.psh = 1
+    sk.pushed_seq = max(sk.pushed_seq, skb.seq + skb.len)
+    if skb.len > sk.mss:
+        split_skb(w, index, sk.mss)
+        skb.psh = 1
+    transmit(w, index, sk.mss)
+    sk.snd_sml = small
+
+
+@jit
 def finish(w):
     """End a message: all that is in flight is ACKed, what waits behind MORE goes by timer, the receiver reads all.
 
-    The probe timer sends the head of the queue after 200 ms, whatever Nagle or MORE says, one MSS at a time, and
-    counts all of that skb as pushed. Goals that no call has read are in force by now.
+    Goals that no call has read are in force by now.
     """
     sk = w.sock[0]
     sk.calls = AFTER_ALL_CALLS
     read_goal(w, 0)
     while sk.una_head != NONE:
-        index = sk.send_head
-        if sk.una_head == index:
-            skb = w.skb[index]
-            skb.psh = 1
-            sk.pushed_seq = max(sk.pushed_seq, skb.seq + skb.len)
-            if skb.len > sk.mss:
-                split_skb(w, index, sk.mss)
-                skb.psh = 1
-            transmit(w, index, sk.mss)
+        if sk.una_head == sk.send_head:
+            probe(w)
         acknowledge(w, sk.snd_nxt)
     read_all(w)
 
@@ -119,12 +128,18 @@ def read_goal(w, flush):
 
 @jit
 def flush_backlog(w, flush):
-    """Process the ACKs that wait at this moment; return whether MSS and goal must be read again."""
+    """Process the ACKs that wait at this moment; return whether MSS and goal must be read again.
+
+    Bytes that are ACKed were sent: if they wait and nothing is in flight, the probe timer has fired.
+    """
     sk = w.sock[0]
     first = sk.next_ack
     while sk.next_ack < sk.acks and is_due(w, w.ack[sk.next_ack], flush):
+        seq = w.ack[sk.next_ack, 2]
         sk.next_ack += 1
-        acknowledge(w, w.ack[sk.next_ack - 1, 2])
+        if seq > sk.snd_nxt and sk.packets_out == 0 and sk.send_head != NONE:
+            probe(w)
+        acknowledge(w, seq)
     return read_goal(w, flush) or sk.next_ack != first if flush > 0 else False
 
 
