@@ -34,9 +34,9 @@ def digest(counted: list[int]) -> int:
     return total & (1 << 64) - 1
 
 
-def open_model(payload_bytes: int = PAYLOAD_BYTES):
-    """Return a machine of its own with the message laid out and nothing sent."""
-    w = open_world(PROFILE, new_world())
+def open_model(payload_bytes: int = PAYLOAD_BYTES, memory=None):
+    """Return a machine, of its own if it is not given one, with the message laid out and nothing sent."""
+    w = open_world(PROFILE, new_world() if memory is None else memory)
     lay_plan(w, load_callers()[CALLER], PROFILE, payload_bytes, None, {})
     plan, sk = w.plan[0], w.sock[0]
     plan.allocator, plan.flag = PAGE_FRAG_DOWN, 1

@@ -87,10 +87,9 @@ def get_page(w, page):
 def get_block(w, head):
     """Take a reference on a block by its first page."""
     first = w.page[head]
-    count = first.refcount
-    if count > 0 or not is_frozen(w, first.kind):
-        first.refcount = count + 1
+    if first.refcount > 0 or not is_frozen(w, first.kind):
         w.tally[0].get_page += 1
+        first.refcount += 1
 
 
 @jit(forceinline=True)
@@ -103,13 +102,13 @@ def put_page(w, page):
 def put_block(w, head):
     """Drop a reference of a block by its first page."""
     first, tally = w.page[head], w.tally[0]
-    count = first.refcount - 1
-    if count < 0:  # so it is on every frozen page
+    refcount = first.refcount
+    if refcount <= 0:  # so it is on every frozen page
         tally.double_put += not is_frozen(w, first.kind)
         return
     tally.put_page += 1
-    first.refcount = count
-    if count == 0:
+    first.refcount = refcount - 1
+    if refcount == 1:
         free_pages(w, head)
 
 
