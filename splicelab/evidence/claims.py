@@ -27,7 +27,7 @@ _TABLES = {
     # A claim of the thread in our words, how it can be tested, and the numbers of the notebooks that do.
     "claims": {
         "id": _like(r"C\d+"), "who": _Text, "date": _Day, "link": _Link, "claim": _Text, "test": _Text,
-        "notebooks": _like(r"\d\d( \d\d)*"),
+        "notebooks": _like(r"(\d\d( \d\d)*)?"),
     },
     # What one mail argues for, in our words, and the claims it bears on.
     "thread": {
