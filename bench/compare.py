@@ -126,8 +126,7 @@ def alloc_cases(library: ctypes.CDLL) -> Iterator[Case]:
 
 def message_cases(library: ctypes.CDLL) -> Iterator[Case]:
     """Yield one whole message, count-only, against C and against plain Python; all counters must agree."""
-    memory = aligned(library.connection_bytes())
-    sides = (("message", "C", message.reference(library, memory)), ("python", "plain Python", message.python()))
+    sides = (("message", "C", message.reference(library, aligned)), ("python", "plain Python", message.python()))
     for group, name, run_reference in sides:
         yield Case(
             *(group, message.ALTERNATIVE, message.PAYLOAD_BYTES, name, message.model(), run_reference),
