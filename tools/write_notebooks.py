@@ -36,6 +36,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         coalesce_streams=True,
         force_raise_errors=True,
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # its own log is for its makers
     ).execute()
 
 
@@ -92,8 +93,8 @@ def rewrite(path: Path, is_check: bool) -> bool:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         print(f"{path.name}: not written, a cell fails: {str(error).strip()}", file=sys.stderr)
         return False
-    for text in clean(fresh):
-        print(f"{path.name}: standard error, not stored: {text.strip()}", file=sys.stderr)
+    for text in filter(None, map(str.strip, clean(fresh))):  # a progress bar wipes itself away
+        print(f"{path.name}: standard error, not stored: {text}", file=sys.stderr)
     print(f"{path.name}: ran in {time.perf_counter() - started:.1f} s")
     if not is_check:
         write(path, fresh)
