@@ -3,6 +3,7 @@
 import random
 
 import matplotlib
+import pytest
 from hypothesis import HealthCheck, core, settings
 from numba.core import config as numba_config
 
@@ -15,6 +16,15 @@ settings.register_profile(
 settings.register_profile("plain", settings.get_profile("test"), max_examples=30)
 settings.register_profile("soak", settings.get_profile("test"), max_examples=10_000, derandomize=False)
 settings.load_profile("plain" if numba_config.DISABLE_JIT else "test")
+
+
+@pytest.fixture
+def forget_own_alternatives():
+    """Let no alternative of one test stand in the tables of the next."""
+    from splicelab.alternatives import OWN
+
+    yield
+    OWN.clear()
 
 
 def pytest_report_header(config):

@@ -105,7 +105,7 @@ def test_long_runs_say_what_a_message_costs_at_each_length(capsys):
     assert [row["alternative"] for row in rows] == list(BUILT_IN)
     lengths = {row["alternative"]: [leg["messages"] for leg in row["legs"]] for row in rows}
     assert lengths.pop(growth.LONGEST_BY) == [2000, 4000, 6000] and set(map(tuple, lengths.values())) == {(2000, 4000)}
-    assert all(row["legs"][-1]["peak_kib"] - row["legs"][0]["peak_kib"] < 60_000 for row in rows), "a fresh machine"
+    assert all(row["legs"][-1]["peak_kib"] - row["legs"][0]["peak_kib"] < 1024 for row in rows)
     out = capsys.readouterr().out
     assert out.startswith("ns per message, count-only, after 2e+03, 4e+03, 6e+03") and out.count("flat") >= len(rows)
 
@@ -141,17 +141,17 @@ def test_two_threads_count_what_one_does(monkeypatch, capsys):
 
 def test_a_first_use_names_what_took_too_long(monkeypatch, capsys):
     seconds = iter((0.5, 31, 0.5))
-    printed = {"seconds": 0, "uncompiled": []}
+    printed = {"predict_s": 3, "uncompiled": []}
     monkeypatch.setattr(
-        use, "run_python", lambda *_, **__: ((s := next(seconds)), json.dumps(printed | {"seconds": s}))
+        use, "run_python", lambda *_, **__: ((s := next(seconds)), json.dumps(printed | {"kernels_s": s}))
     )
-    assert [row["seconds"] for row in use.run()] == [0.5, 31, 0.5]
+    assert [row["seconds"] for row in use.run()] == [0.5, 31, 0.5, 3]
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in lines] == ["within", "over", "within"]
+    assert [line.split()[-1] for line in lines] == ["within", "over", "within", "over"]
 
 
 def test_all_kernels_means_all(monkeypatch):
-    printed = json.dumps({"seconds": 1, "uncompiled": ["splicelab.kernel.copy.gather"]})
+    printed = json.dumps({"kernels_s": 1, "predict_s": 1, "uncompiled": ["splicelab.kernel.copy.gather"]})
     monkeypatch.setattr(use, "run_python", lambda *_, **__: (1.0, printed))
     with pytest.raises(use.InputError, match=r"not called: splicelab\.kernel\.copy\.gather"):
         use.run()

@@ -23,12 +23,7 @@ from splicelab.show.message_explorer import message_explorer
 CALLERS = load_callers()
 SIW = CALLERS["siw"]
 LONG = pytest.mark.long  # each compiles for seconds
-
-
-@pytest.fixture(autouse=True)
-def forget():
-    yield
-    OWN.clear()
+pytestmark = pytest.mark.usefixtures("forget_own_alternatives")
 
 
 @jit

@@ -23,12 +23,7 @@ from splicelab.paths import DATA, REPOSITORY
 CALLERS = load_callers()
 SIW = CALLERS["siw"]
 LONG = pytest.mark.long  # each compiles for seconds
-
-
-@pytest.fixture(autouse=True)
-def forget():
-    yield
-    OWN.clear()
+pytestmark = pytest.mark.usefixtures("forget_own_alternatives")
 
 
 def test_one_file_and_one_name_register_a_new_one(tmp_path):

@@ -45,7 +45,7 @@ def changed(path, value):
 
 
 def test_good_line_is_read_as_plain_tuples(tmp_path):
-    (scenario,) = read_scenarios(write(tmp_path, b"", GOOD, b"  "))
+    ((_, scenario),) = read_scenarios(write(tmp_path, b"", GOOD, b"  "))
     assert scenario.id == "a" and scenario.kernel == "6.12" and scenario.zerocopy.payload_folio == 4096
     (message,) = scenario.messages
     assert message.calls == [
@@ -61,18 +61,18 @@ def test_good_line_is_read_as_plain_tuples(tmp_path):
 def test_recorded_answers_are_dropped_unread(tmp_path):
     line = copy.deepcopy(GOOD)
     line["messages"][0] |= {"expect": "not looked at", "skbs": [1, {"x": None}]}
-    (scenario,) = read_scenarios(write(tmp_path, line))
+    ((_, scenario),) = read_scenarios(write(tmp_path, line))
     assert scenario.kind is None and scenario.messages[0].expect is None and scenario.messages[0].skbs is None
 
 
 @pytest.mark.parametrize("name", ["x", "", 7, 1.5, True, None, [1, "x"], {"a": [None]}])
 def test_id_is_echoed(tmp_path, name):
-    (scenario,) = read_scenarios(write(tmp_path, changed(["id"], name)))
+    ((_, scenario),) = read_scenarios(write(tmp_path, changed(["id"], name)))
     assert scenario.id == name and type(scenario.id) is type(name)
 
 
 def test_absent_task_frag_is_told_from_null(tmp_path):
-    scenarios = read_scenarios(write(tmp_path, GOOD, changed(["task_frag"], ...)))
+    scenarios = [scenario for _, scenario in read_scenarios(write(tmp_path, GOOD, changed(["task_frag"], ...)))]
     assert [s.task_frag for s in scenarios] == [None, None]
     assert ["task_frag" in s.model_fields_set for s in scenarios] == [True, False]
 

@@ -9,7 +9,7 @@ from legible import assert_inside, assert_legible
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
-from splicelab.show.style import CRISP_DPI, LIVE, OWNERS, TIMED_TEXT, Picture, axis_label, new_figure, owner_handles
+from splicelab.show.style import CRISP_DPI, LIVE, OWNERS, Picture, axis_label, new_figure, owner_handles
 
 
 def luminance(colour):
@@ -70,10 +70,6 @@ def test_a_stored_picture_keeps_its_colours_in_a_third_of_the_bytes():
     assert len(stored) < 0.4 * len(full.getvalue())
     bands = ImageChops.difference(*(Image.open(png).convert("RGB") for png in (BytesIO(stored), full))).split()
     assert max(sum(band.histogram()[16:]) for band in bands) < 0.001 * 800 * 400
-
-
-def test_timed_pictures_store_no_number():
-    assert not any(character.isdigit() for character in TIMED_TEXT)
 
 
 def test_a_plain_figure_is_legible():

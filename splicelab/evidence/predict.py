@@ -9,7 +9,7 @@ from pathlib import Path
 from splicelab._jit import jit
 from splicelab.errors import InputError
 from splicelab.evidence.counted import open_world
-from splicelab.evidence.scenarios import MAX_BYTES, SPLICE_FLAGS, Message, Scenario, call_bytes, read_placed
+from splicelab.evidence.scenarios import MAX_BYTES, SPLICE_FLAGS, Message, Scenario, call_bytes, read_scenarios
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import TASK_FRAG
 from splicelab.kernel.iov import iov_add, iov_begin
@@ -136,4 +136,4 @@ def predict_one(scenario: Scenario, where: str = "") -> dict:
 
 def predict_file(path: str | Path) -> list[str]:
     """Return one line of JSON per connection of a scenario file; an InputError begins with file and line."""
-    return [json.dumps(predict_one(one, f"{where}: "), separators=(",", ":")) for where, one in read_placed(path)]
+    return [json.dumps(predict_one(one, f"{where}: "), separators=(",", ":")) for where, one in read_scenarios(path)]

@@ -220,15 +220,10 @@ def parse_scenario(line: bytes, where: str) -> Scenario:
         raise InputError(f"{where}: {first_error(error, 'line', tags)}") from None
 
 
-def read_placed(path: str | Path) -> list[tuple[str, Scenario]]:
+def read_scenarios(path: str | Path) -> list[tuple[str, Scenario]]:
     """Return each connection of a .jsonl or .jsonl.xz file behind its place, `FILE:LINE`.
 
     Raises InputError, `FILE:LINE: FIELD: what is wrong`, before the first is returned.
     """
     places = [(f"{path}:{number}", line) for number, line in read_lines(path)]
     return [(where, parse_scenario(line, where)) for where, line in places]
-
-
-def read_scenarios(path: str | Path) -> list[Scenario]:
-    """Return the connections of a file; InputError as for `read_placed`."""
-    return [scenario for _, scenario in read_placed(path)]

@@ -49,7 +49,6 @@ OWNERS = {
 # Where a number comes from: the model, kernels timed on this machine, system calls to its kernel, a traced kernel.
 Evidence = StrEnum("Evidence", "COUNTED TIMED LIVE RECORDED")
 COUNTED, TIMED, LIVE, RECORDED = Evidence
-TIMED_TEXT = "timed: see the picture"  # stored text of a timed picture: the same on every machine
 
 
 def axis_label(quantity: str, evidence: str) -> str:
