@@ -13,7 +13,7 @@ from splicelab.callers import load_callers
 from splicelab.evidence import fragments, lifetimes, unit_costs
 from splicelab.evidence.counted import run
 from splicelab.evidence.predict import predict
-from splicelab.evidence.traces import read_recorded
+from splicelab.evidence.traces import caller_operations, read_recorded
 from splicelab.kernel import copy
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
@@ -55,6 +55,9 @@ if __name__ == "__main__":
     start_s = time.perf_counter()
     call_every_kernel()
     called_s = time.perf_counter()
-    predict([recorded.scenario for recorded in read_recorded()])
-    took = {"kernels_s": called_s - start_s, "predict_s": time.perf_counter() - called_s}
+    scenarios = [recorded.scenario for recorded in read_recorded()]
+    caller_operations()
+    loaded_s = time.perf_counter()
+    predict(scenarios)
+    took = {"kernels_s": called_s - start_s, "load_s": loaded_s - called_s, "predict_s": time.perf_counter() - loaded_s}
     print(json.dumps(took | {"uncompiled": uncompiled()}))

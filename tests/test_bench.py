@@ -141,17 +141,17 @@ def test_two_threads_count_what_one_does(monkeypatch, capsys):
 
 def test_a_first_use_names_what_took_too_long(monkeypatch, capsys):
     seconds = iter((0.5, 31, 0.5))
-    printed = {"predict_s": 3, "uncompiled": []}
+    printed = {"load_s": 0.1, "predict_s": 3, "uncompiled": []}
     monkeypatch.setattr(
         use, "run_python", lambda *_, **__: ((s := next(seconds)), json.dumps(printed | {"kernels_s": s}))
     )
-    assert [row["seconds"] for row in use.run()] == [0.5, 31, 0.5, 3]
+    assert [row["seconds"] for row in use.run()] == [0.5, 31, 0.5, 0.1, 3]
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[-1] for line in lines] == ["within", "over", "within", "over"]
+    assert [line.split()[-1] for line in lines] == ["within", "over", "within", "within", "over"]
 
 
 def test_all_kernels_means_all(monkeypatch):
-    printed = json.dumps({"kernels_s": 1, "predict_s": 1, "uncompiled": ["splicelab.kernel.copy.gather"]})
+    printed = json.dumps({"kernels_s": 1, "load_s": 1, "predict_s": 1, "uncompiled": ["splicelab.kernel.copy.gather"]})
     monkeypatch.setattr(use, "run_python", lambda *_, **__: (1.0, printed))
     with pytest.raises(use.InputError, match=r"not called: splicelab\.kernel\.copy\.gather"):
         use.run()
