@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from bench import loops, message
 from splicelab.errors import InputError
-from splicelab.evidence.timing import AGAIN, compare, describe, environment, median_interval
-from splicelab.evidence.unit_costs import ALLOC_BYTES
+from splicelab.evidence.timed.timing import AGAIN, describe, environment, median_interval, time_kernels
+from splicelab.evidence.timed.unit_costs import ALLOC_BYTES
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
 
@@ -147,7 +147,7 @@ def measure(case: Case, samples: int) -> tuple[dict, dict]:
     if case.run_kernel(case.cycle) != case.run_reference(case.cycle):
         raise InputError(f"bench: {case.kernel}, {case.size_bytes} bytes: kernel and {case.reference} disagree")
     kernels = {"reference": case.run_reference, "kernel": case.run_kernel}
-    timing = compare(
+    timing = time_kernels(
         kernels, samples=samples, sample_ms=case.sample_ms, same_iterations=case.same_iterations, progress=False
     )
     ratio, low, high = timing.ratio("kernel")

@@ -10,10 +10,11 @@ import numpy as np
 import splicelab
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
-from splicelab.evidence import fragments, lifetimes, unit_costs
-from splicelab.evidence.counted import run
-from splicelab.evidence.predict import predict
-from splicelab.evidence.traces import caller_operations, read_recorded
+from splicelab.evidence.counted import fragments, lifetimes
+from splicelab.evidence.counted.predict import predict
+from splicelab.evidence.counted.run import run
+from splicelab.evidence.recorded.recordings import caller_operations, read_recorded
+from splicelab.evidence.timed import unit_costs
 from splicelab.kernel import copy
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from bench.message import open_model
 from splicelab.alternatives import BUILT_IN
-from splicelab.evidence.counted import run_messages
-from splicelab.evidence.timing import median_interval
+from splicelab.evidence.counted.run import run_messages
+from splicelab.evidence.timed.timing import median_interval
 from splicelab.kernel.world import new_world
 
 MESSAGES = (10**4, 10**5, 10**6, 10**7)

@@ -10,7 +10,7 @@ import numpy as np
 from bench import twin
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
-from splicelab.evidence.counted import MSS_BYTES, lay_plan, open_world, run_messages
+from splicelab.evidence.counted.run import MSS_BYTES, lay_plan, open_world, run_messages
 from splicelab.kernel.frag import PAGE_FRAG_DOWN, TASK_FRAG
 from splicelab.kernel.message import PAYLOAD, open_run
 from splicelab.kernel.profiles import PROFILES

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from splicelab.evidence.sweep import sweep
-from splicelab.evidence.timing import median_interval
+from splicelab.evidence.counted.sweep import sweep
+from splicelab.evidence.timed.timing import median_interval
 
 GRID = {
     "caller": ["siw", "iscsi_tcp", "ceph_v2", "rds"],

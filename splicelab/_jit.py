@@ -1,7 +1,8 @@
 """The one decorator of all kernels: compiled once, filed under a hash of the sources.
 
 Numba files machine code by the function's own source file, so a kernel stays stale when a function that it calls
-is edited in another module. Here the folder is named after *all* sources of the package, so any edit starts afresh.
+is edited in another module. Here the folder is named after the sources of *all* modules that have kernels, so an edit
+of any of these starts afresh, and an edit of a picture does not.
 """
 
 import functools
@@ -24,11 +25,13 @@ KEPT_FOLDERS = 4
 COMPILE_S = 30
 
 
-def _sources_key() -> str:
-    """Return a hash of the package's sources and of the numba settings that numba's own key leaves out."""
+def sources_key(part: bytes = b"@jit") -> str:
+    """Return a hash of the modules that hold these bytes (by default, of kernels) and of the settings of numba."""
     digest = hashlib.sha256(repr((config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)).encode())
     for path in sorted(PACKAGE.rglob("*.py")):
-        digest.update(f"\0{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes())
+        source = path.read_bytes()
+        if part in source or path.name == "_jit.py":
+            digest.update(f"\0{path.relative_to(PACKAGE)}\0".encode() + source)
     return digest.hexdigest()[:16]
 
 
@@ -57,7 +60,7 @@ def _prune(parent: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-KEY = _sources_key()
+KEY = sources_key()
 FOLDER = None if config.DISABLE_JIT else _open_folder(KEY)
 
 
@@ -80,7 +83,7 @@ class _Compiling(event.Listener):
         if not self.is_said and _is_watched():
             print(f"{NAME}: compiling kernels (once, up to {COMPILE_S} s) …", file=sys.stderr, flush=True)
         self.is_said = True
-        if _sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
+        if sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
             dispatcher._cache.disable()
 
     def on_end(self, compilation: event.Event) -> None:

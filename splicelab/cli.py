@@ -29,7 +29,7 @@ def doctor() -> None:
 @click.argument("scenarios", type=click.Path())
 def predict(scenarios: str) -> None:
     """Predict what the kernel counts for each message of SCENARIOS.jsonl: one line of JSON per connection."""
-    from splicelab.evidence.predict import predict_file
+    from splicelab.evidence.counted.predict import predict_file
 
     click.echo("\n".join(predict_file(scenarios)))
 
@@ -42,8 +42,8 @@ def predict(scenarios: str) -> None:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
 def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool) -> None:
     """Count what one message of a caller costs by each alternative."""
-    from splicelab.evidence.compare import DEFAULT_PROFILE, as_table
-    from splicelab.evidence.compare import compare as compare_alternatives
+    from splicelab.evidence.counted.compare import DEFAULT_PROFILE, as_table
+    from splicelab.evidence.counted.compare import compare as compare_alternatives
 
     result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE)
     if is_json:

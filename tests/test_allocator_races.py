@@ -2,7 +2,7 @@
 
 import pytest
 
-from splicelab.evidence.allocator_races import (
+from splicelab.evidence.orders.allocators import (
     BIAS,
     EARLY,
     TWICE,
@@ -12,14 +12,14 @@ from splicelab.evidence.allocator_races import (
     Cache,
     Folio,
     PerCpu,
-    explore_allocators,
+    search_allocators,
 )
-from splicelab.evidence.orders import ENDLESS, search, verdict_table
+from splicelab.evidence.orders.search import ENDLESS, search, verdict_table
 
 
 @pytest.fixture(scope="module")
 def verdicts():
-    return {verdict.name: verdict for verdict in explore_allocators()}
+    return {verdict.name: verdict for verdict in search_allocators()}
 
 
 def test_every_reviewed_bug_is_found(verdicts):

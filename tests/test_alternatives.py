@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import outcome, run
+from splicelab.evidence.counted.run import outcome, run
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES

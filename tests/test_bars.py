@@ -3,7 +3,7 @@
 import pytest
 from legible import assert_legible
 
-from splicelab.evidence.compare import compare
+from splicelab.evidence.counted.compare import compare
 from splicelab.show.bars import BAD, GOOD, Bars, bars, bars_text
 
 

@@ -9,7 +9,7 @@ import pytest
 from bench import compare, growth, message, sweep, twin, use
 from bench.__main__ import machine_name
 from splicelab.alternatives import BUILT_IN
-from splicelab.evidence.counted import run_messages
+from splicelab.evidence.counted.run import run_messages
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import COUNTERS
 

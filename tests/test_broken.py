@@ -6,9 +6,9 @@ from legible import assert_legible
 from splicelab._jit import jit
 from splicelab.alternatives import OWN, alternative
 from splicelab.callers import load_callers
-from splicelab.evidence.broken import BrokenError
-from splicelab.evidence.compare import as_table, compare
-from splicelab.evidence.counted import ending, outcome, run
+from splicelab.evidence.counted.broken import BrokenError
+from splicelab.evidence.counted.compare import as_table, compare
+from splicelab.evidence.counted.run import ending, outcome, run
 from splicelab.kernel.frag import PAGE_PER_OBJECT, frag_alloc, frag_free
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.memory import get_page, put_page

@@ -6,7 +6,7 @@ import pytest
 
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.traces import caller_operations
+from splicelab.evidence.recorded.recordings import caller_operations
 from splicelab.paths import DATA
 from splicelab.tables import read_rows
 

@@ -10,8 +10,8 @@ from splicelab import cli
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.compare import COUNTERS, as_table, compare
-from splicelab.evidence.counted import Tally
+from splicelab.evidence.counted.compare import COUNTERS, as_table, compare
+from splicelab.evidence.counted.run import Tally
 from splicelab.kernel.profiles import PROFILES
 
 OUTCOMES = {"delivered", "corrupt bytes", "short send", "refused (-EIO)"}

@@ -4,9 +4,9 @@ import pytest
 from legible import assert_legible, words
 
 from splicelab.errors import InputError
-from splicelab.evidence.allocator_races import WORLDS
-from splicelab.evidence.interleavings import PROGRAMS, REUSED, TwoMessages, explore
-from splicelab.evidence.orders import search
+from splicelab.evidence.orders.allocators import WORLDS
+from splicelab.evidence.orders.programs import PROGRAMS, REUSED, TwoMessages, search_orders
+from splicelab.evidence.orders.search import search
 from splicelab.show.counterexample import time_line
 
 
@@ -22,7 +22,7 @@ class Corrupt(TwoMessages):
 
 @pytest.mark.parametrize("name", ["naive_attach", "rewritten_header", "early_callback"])
 def test_a_time_line_is_legible_and_ends_in_what_the_receiver_got(name):
-    verdict = explore(name) if name in PROGRAMS else search(name, Corrupt())
+    verdict = search_orders(name) if name in PROGRAMS else search(name, Corrupt())
     figure = time_line(verdict)
     assert_legible(figure)
     drawn = [text.get_text() for text, _ in words(figure)]
@@ -44,4 +44,4 @@ def test_a_time_line_of_an_allocator_shows_its_caches_and_who_has_what(name, sai
 def test_without_a_counterexample_there_is_nothing_to_draw():
     assert_legible(time_line(search("unsent", TwoMessages("kmalloc; kfree; kfree"))))
     with pytest.raises(InputError, match="fix_callers: no counterexample"):
-        time_line(explore("fix_callers"))
+        time_line(search_orders("fix_callers"))

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence import claims as tables
-from splicelab.evidence.claims import debate
+from splicelab.evidence.debate import tables
+from splicelab.evidence.debate.tables import debate
 from splicelab.paths import DATA, REPOSITORY
 
 NAMES = ["claims", "thread", "outcome", "lines_of_code"]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splicelab.errors import InputError
-from splicelab.evidence.fragments import Load, block_offsets, fill, shoot_out
+from splicelab.evidence.counted.fragments import Load, block_offsets, fill, shoot_out
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import PAGE_SIZE
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from legible import assert_legible
 
-from splicelab.evidence.fragments import Load, fill, shoot_out
+from splicelab.evidence.counted.fragments import Load, fill, shoot_out
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.fragpage import (

@@ -6,8 +6,9 @@ from math import comb
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence import orders
-from splicelab.evidence.interleavings import (
+from splicelab.evidence.orders import search as orders
+from splicelab.evidence.orders.machine import MEANT, OTHER
+from splicelab.evidence.orders.programs import (
     BY_REFERENCE,
     CORRUPT,
     LEAKED,
@@ -16,14 +17,13 @@ from splicelab.evidence.interleavings import (
     REUSED,
     TWICE,
     TwoMessages,
-    explore,
+    search_orders,
 )
-from splicelab.evidence.orders import ENDLESS, World, in_words, search, verdict_table
-from splicelab.evidence.small_world import MEANT, OTHER
+from splicelab.evidence.orders.search import ENDLESS, World, in_words, search, verdict_table
 
 UNSAFE = ("naive_attach", "rewritten_header")
 SAFE = [name for name in PROGRAMS if name not in UNSAFE]
-known = cache(explore)
+known = cache(search_orders)
 
 
 class Impatient(TwoMessages):
@@ -119,8 +119,8 @@ def test_a_step_may_be_a_reader_s_own_function():
         machine.claim(address, 1, machine.owner[address], b"\x99")
 
     copies = "send copy:header attach:payload copy:trailer"
-    assert explore("late", ("kmalloc", "write", copies, scribble, "kfree")).violation is None
-    verdict = explore("early", ("kmalloc", "write", scribble, copies, "kfree"))
+    assert search_orders("late", ("kmalloc", "write", copies, scribble, "kfree")).violation is None
+    verdict = search_orders("early", ("kmalloc", "write", scribble, copies, "kfree"))
     assert verdict.violation == CORRUPT and "caller: message 1: scribble" in in_words(verdict.counterexample)
 
 
@@ -136,7 +136,7 @@ def test_a_step_may_be_a_reader_s_own_function():
 )
 def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):
     with pytest.raises(InputError, match=words):
-        explore(name, program)
+        search_orders(name, program)
 
 
 class Walk(World):

@@ -1,5 +1,7 @@
 """The decorator of all kernels, tried in real processes on a copy of it in a package of two modules."""
 
+import ast
+import importlib
 import os
 import shutil
 import subprocess
@@ -132,3 +134,17 @@ def test_a_callee_is_compiled_once_for_all_constants_and_integers():
         "(int64, bool)",
         "(int64, uint64)",
     }
+
+
+def test_kernels_freeze_no_constant_of_a_module_outside_the_cache_key():
+    modules = {path: path.read_text(encoding="utf-8") for path in _jit.PACKAGE.rglob("*.py")}
+    kernels = {path for path, source in modules.items() if "@jit" in source and path.name != "_jit.py"}
+    assert len(kernels) > 20
+    for path in kernels:
+        for node in ast.walk(ast.parse(modules[path])):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("splicelab."):
+                continue
+            source = _jit.PACKAGE.parent.joinpath(*node.module.split(".")).with_suffix(".py")
+            if source in modules and source not in kernels and source.name != "_jit.py":
+                values = [getattr(importlib.import_module(node.module), alias.name) for alias in node.names]
+                assert all(callable(value) for value in values), f"{path.name}: a constant of {node.module}"

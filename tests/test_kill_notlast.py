@@ -3,7 +3,7 @@
 import pytest
 
 from splicelab.callers import load_callers
-from splicelab.evidence.counted import outcome, run
+from splicelab.evidence.counted.run import outcome, run
 
 CALLERS = load_callers()
 

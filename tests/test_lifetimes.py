@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives, moments, sweep
+from splicelab.evidence.counted.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives, lives_by_delay, moments
 from splicelab.kernel.profiles import PROFILES
 
 FEW = {"messages": 2000, "loss": 0.2}
@@ -42,7 +42,7 @@ def test_before_the_next_message_only_others_can_take_it_and_the_chance_is_that_
     for steps in random.poisson(pressure, 20_000):
         walk = np.cumsum(random.choice((-1, 1), steps))
         survived.append(not (walk < 0).any())
-    table = sweep((0,), pressure=pressure, messages=40_000)
+    table = lives_by_delay((0,), pressure=pressure, messages=40_000)
     assert table.low[0] - 0.02 < 1 - np.mean(survived) < table.high[0] + 0.02
     assert OWN_LATER not in lives(ack_delay=0, pressure=pressure, **FEW).fates
 
@@ -54,9 +54,9 @@ def test_zeroing_changes_more_bytes_and_the_same_messages():
 
 
 def test_the_interval_is_wilsons_and_open_without_losses():
-    table = sweep((4,), **FEW)
+    table = lives_by_delay((4,), **FEW)
     assert 0 < table.low[4] < table.share[4] < table.high[4] < 1
-    nothing = sweep((4,), loss=0)
+    nothing = lives_by_delay((4,), loss=0)
     assert (nothing.low[4], nothing.high[4]) == (0, 1) and np.isnan(nothing.share[4])
 
 

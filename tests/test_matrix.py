@@ -3,8 +3,8 @@
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted import open_world
-from splicelab.evidence.matrix import MESSAGES, VMALLOC_STACK, matrix, promise
+from splicelab.evidence.counted.matrix import MESSAGES, VMALLOC_STACK, matrix, promise
+from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.memory import KINDS, sendpage_ok
 from splicelab.kernel.message import OWNERS, alloc_owned
 from splicelab.kernel.profiles import PROFILES

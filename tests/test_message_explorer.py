@@ -6,8 +6,8 @@ from legible import assert_legible
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import run
-from splicelab.evidence.trace import trace_message
+from splicelab.evidence.counted.message import trace_message
+from splicelab.evidence.counted.run import run
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.check import Checks
 from splicelab.show.grid import grid, grid_text

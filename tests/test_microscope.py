@@ -9,7 +9,7 @@ from legible import assert_legible
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.trace import trace_message
+from splicelab.evidence.counted.message import trace_message
 from splicelab.show import story
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.microscope import Microscope, microscope

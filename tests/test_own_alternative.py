@@ -12,8 +12,8 @@ from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, alternative
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.compare import compare
-from splicelab.evidence.counted import ending, outcome, run
+from splicelab.evidence.counted.compare import compare
+from splicelab.evidence.counted.run import ending, outcome, run
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.message import add_piece, build, release
 from splicelab.kernel.tcp import sendmsg

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from splicelab import cli
-from splicelab.evidence import traces
-from splicelab.evidence.predict import predict
-from splicelab.evidence.scenarios import parse_scenario, read_lines
+from splicelab.evidence.counted.predict import predict
+from splicelab.evidence.counted.scenarios import parse_scenario, read_lines
+from splicelab.evidence.recorded import recordings as traces
 from splicelab.paths import DATA
 
 
@@ -31,7 +31,7 @@ def lines():
 
 
 def test_every_counter_and_every_skb_of_every_recorded_message(recorded, predicted, capsys):
-    table = traces.compare(recorded, predicted)
+    table = traces.agreement(recorded, predicted)
     with capsys.disabled():
         print("\npredicted exactly / recorded, in messages:", traces.crosstab(table).to_string(), sep="\n")
     wrong = traces.beside(recorded, predicted).query("equal == False")

@@ -4,8 +4,7 @@ import pytest
 
 from splicelab.callers import Segment, Send, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import run
-from splicelab.evidence.protocols import (
+from splicelab.evidence.counted.layers import (
     HANDED_DOWN,
     LAYERS,
     PATTERNS,
@@ -15,6 +14,7 @@ from splicelab.evidence.protocols import (
     records_by_pattern,
     sender,
 )
+from splicelab.evidence.counted.run import run
 
 
 def call(method, size_bytes, flags=""):

@@ -4,8 +4,8 @@ import pytest
 from explorer_rules import assert_keeps_the_rules
 from legible import assert_legible
 
-from splicelab.evidence.lifetimes import moments, sweep
-from splicelab.evidence.matrix import matrix
+from splicelab.evidence.counted.lifetimes import lives_by_delay, moments
+from splicelab.evidence.counted.matrix import matrix
 from splicelab.show.grid import ends_grid, ends_text
 from splicelab.show.lifetime import Rates, life, life_text, lifetime_explorer, rates
 from splicelab.show.matrix import by_piece, same_owner
@@ -23,7 +23,7 @@ def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
 
 
 def test_rates_are_legible():
-    assert_legible(rates({f"{pressure}": sweep(pressure=pressure) for pressure in (0, 1)}))
+    assert_legible(rates({f"{pressure}": lives_by_delay(pressure=pressure) for pressure in (0, 1)}))
     assert_legible(Rates().figure)
 
 

@@ -6,10 +6,10 @@ import pytest
 from legible import assert_legible
 
 from splicelab.errors import InputError
-from splicelab.evidence.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe, pattern
-from splicelab.evidence.predict import predict_one
-from splicelab.evidence.scenarios import call_bytes
-from splicelab.evidence.traces import read_recorded
+from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe, pattern
+from splicelab.evidence.counted.predict import predict_one
+from splicelab.evidence.counted.scenarios import call_bytes
+from splicelab.evidence.recorded.recordings import read_recorded
 from splicelab.kernel.world import new_world
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.message import MessageDrawing, beside_picture, in_words, message_picture, sweep_picture

@@ -7,10 +7,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from splicelab.errors import InputError
-from splicelab.evidence import sweep as module
-from splicelab.evidence.compare import pick_caller
-from splicelab.evidence.counted import Tally, run
-from splicelab.evidence.sweep import sweep
+from splicelab.evidence.counted import sweep as module
+from splicelab.evidence.counted.compare import pick_caller
+from splicelab.evidence.counted.run import Tally, run
+from splicelab.evidence.counted.sweep import sweep
 
 GRID = {
     "caller": ["siw", "iscsi_tcp"],
@@ -62,7 +62,7 @@ def test_processes_give_the_same_table(table):
 
 def test_a_dask_cluster_gives_the_same_table(table):
     distributed = pytest.importorskip("distributed", reason="dask is not installed: pip install 'splicelab[dask]'")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert len(client.scheduler_info()["workers"]) == 2
         found = sweep(GRID, client.get_executor())

@@ -5,8 +5,8 @@ from legible import assert_legible
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.protocols import records, sender
-from splicelab.evidence.trace import trace_message
+from splicelab.evidence.counted.layers import records, sender
+from splicelab.evidence.counted.message import trace_message
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.timeline import ALONE, HELD, LEAVES, Row, TimeLine, happenings, summary, sweep, timeline
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from splicelab.evidence import timing
-from splicelab.evidence.timing import AGAIN, Timing, compare, median_interval
+from splicelab.evidence.timed import timing
+from splicelab.evidence.timed.timing import AGAIN, Timing, median_interval, time_kernels
 
 STEADY = 100 + np.arange(31) % 5
 
@@ -75,7 +75,7 @@ def test_few_samples_have_no_interval():
 
 
 def test_compare_measures_what_kernels_cost(clock):
-    result = compare({"A": clock.kernel(100), "B": clock.kernel(250)}, samples=9)
+    result = time_kernels({"A": clock.kernel(100), "B": clock.kernel(250)}, samples=9)
     table = result.table()
     assert list(table["median_ns"]) == [100, 250, 100]
     assert table.loc["B", "ratio"] == 2.5
@@ -86,7 +86,7 @@ def test_compare_measures_what_kernels_cost(clock):
 def test_rounds_are_interleaved_and_calls_long_enough(clock):
     log = []
     kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 100), ("B", 300)]}
-    compare(kernels, samples=4, sample_ms=1)
+    time_kernels(kernels, samples=4, sample_ms=1)
     rounds = log[-3 * (4 + timing.WARM_UP) :]
     assert [name for name, _ in rounds[:6]] == ["A", "B", "A", "A", "B", "A"]
     assert {iterations for _, iterations in rounds} == {4096}
@@ -106,7 +106,7 @@ def test_a_hiccup_does_not_shorten_the_calls(clock):
 def test_costs_far_apart_get_their_own_iterations(clock):
     log = []
     kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 10), ("B", 10_000)]}
-    compare(kernels, samples=1, sample_ms=1, same_iterations=False)
+    time_kernels(kernels, samples=1, sample_ms=1, same_iterations=False)
     assert set(log[-3:]) == {("A", 2**17), ("B", 128)}
 
 
@@ -120,7 +120,7 @@ def test_an_interrupt_keeps_complete_rounds(clock):
             raise KeyboardInterrupt
         return 0
 
-    result = compare({"A": kernel}, samples=31)
+    result = time_kernels({"A": kernel}, samples=31)
     assert result.is_partial
     assert len(result.samples_ns["A"]) == 8
     assert repr(result) == "timed: 8 samples, interrupted, see table"
@@ -131,7 +131,7 @@ def test_an_interrupt_before_any_round_is_passed_on(clock):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compare({"A": kernel}, samples=31)
+        time_kernels({"A": kernel}, samples=31)
 
 
 def test_plain_text_is_stable_and_html_has_the_numbers():

@@ -7,7 +7,7 @@ import lzma
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence import traces
+from splicelab.evidence.recorded import recordings as traces
 from splicelab.paths import DATA
 
 
@@ -67,7 +67,7 @@ def test_what_was_noticed_in_the_recordings(recorded):
 
 
 def test_a_perfect_prediction_is_exact_wherever_something_was_recorded(recorded):
-    table = traces.compare(recorded, as_predicted(recorded))
+    table = traces.agreement(recorded, as_predicted(recorded))
     assert (table["exact"] == table["total"]).all()
     assert list(table.columns) == ["kernel", "mtu", "kind", "counter", "exact", "total", "left_out"]
     per_counter = table.groupby("counter")[["total", "left_out"]].sum()
@@ -89,7 +89,7 @@ def test_one_wrong_counter_shows_where(recorded):
         [recorded[0].scenario.id, 1, "tcp_push"],
         [recorded[0].scenario.id, 2, "skbs"],
     ]
-    table = traces.compare(recorded, predicted)
+    table = traces.agreement(recorded, predicted)
     assert (table["total"] - table["exact"]).sum() == 2
 
 

@@ -5,9 +5,9 @@ import pytest
 from numba import config
 
 from splicelab.errors import InputError
-from splicelab.evidence import unit_costs as module
-from splicelab.evidence.timing import AGAIN
-from splicelab.evidence.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts, estimate
+from splicelab.evidence.timed import unit_costs as module
+from splicelab.evidence.timed.timing import AGAIN
+from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts, estimate
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
 

@@ -58,6 +58,15 @@ def alloc_block(w, size_bytes, kind):
     return head * PAGE_SIZE if head != NONE else NONE
 
 
+@jit
+def alloc_run(w, size_bytes, order, kind):
+    """Return the address of adjacent blocks of 2**order pages that hold ``size_bytes``."""
+    first = alloc_pages(w, order, kind)
+    for _ in range((size_bytes - 1) // (PAGE_SIZE << order)):
+        alloc_pages(w, order, kind)
+    return first * PAGE_SIZE
+
+
 @jit(forceinline=True)
 def free_pages(w, head):
     """Give a block without references back to the page allocator."""

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from splicelab.alternatives import BUILT_IN
-from splicelab.evidence.counted import ending as short
+from splicelab.evidence.counted.run import ending as short
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 # Words for each panel, and the counters whose sum it shows.
@@ -59,7 +59,7 @@ class Bars:
 
 
 def bars(comparison: dict, chosen: str = "") -> Figure:
-    """Return a figure of what `splicelab.evidence.compare.compare` gives."""
+    """Return a figure of what `splicelab.evidence.counted.compare.compare` gives."""
     drawing = Bars(tuple(row["alternative"] for row in comparison["rows"]), chosen)
     drawing.update({}, comparison)
     return drawing.figure

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from splicelab.errors import InputError
-from splicelab.evidence.allocator_races import PerCpu
-from splicelab.evidence.orders import Verdict, World
-from splicelab.evidence.small_world import FREE, MEANT, OBJECT_BYTES, OTHER, PAGE_BYTES, SLAB_PAGE, Machine
+from splicelab.evidence.orders.allocators import PerCpu
+from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, PAGE_BYTES, SLAB_PAGE, Machine
+from splicelab.evidence.orders.search import Verdict, World
 from splicelab.show.bars import BAD, PLAIN
 from splicelab.show.style import OWNERS, Owner, new_figure, owner_handles
 

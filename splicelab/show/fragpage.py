@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from splicelab.evidence.fragments import WINDOW_PAGES, Filling
+from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
@@ -71,7 +71,7 @@ class FragPage:
 
 
 def fragpage(filling: Filling) -> Figure:
-    """Return a figure of what `splicelab.evidence.fragments.fill` gives."""
+    """Return a figure of what `splicelab.evidence.counted.fragments.fill` gives."""
     drawing = FragPage()
     drawing.update({}, filling)
     return drawing.figure

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from splicelab.callers import load_callers
-from splicelab.evidence.patterns import observe, pattern
-from splicelab.evidence.trace import trace_message
+from splicelab.evidence.counted.message import trace_message
+from splicelab.evidence.counted.patterns import observe, pattern
 from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class

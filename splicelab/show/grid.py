@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from splicelab.evidence.counted import Tally, ending, outcome
-from splicelab.evidence.matrix import KEPT, NOT_EXPRESSIBLE
+from splicelab.evidence.counted.matrix import KEPT, NOT_EXPRESSIBLE
+from splicelab.evidence.counted.run import Tally, ending, outcome
 from splicelab.show.style import COUNTED, axis_label, new_figure
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.

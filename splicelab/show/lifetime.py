@@ -5,7 +5,7 @@ import pandas as pd
 from ipywidgets import Checkbox, Dropdown, FloatSlider, IntSlider
 from matplotlib.figure import Figure
 
-from splicelab.evidence.lifetimes import DELAYS, FATES, Lives, Moment, lives, sweep
+from splicelab.evidence.counted.lifetimes import DELAYS, FATES, Lives, Moment, lives, lives_by_delay
 from splicelab.kernel.profiles import DESCRIPTIONS
 from splicelab.kernel.slab import CLASSES
 from splicelab.kernel.world import new_world
@@ -126,7 +126,7 @@ def lifetime_explorer(messages: int = 3000) -> Explorer:
     def compute(size, **options) -> tuple[Lives, pd.DataFrame]:
         options |= {"object_bytes": SIZES[size], "messages": messages, "world": world}
         delay = options.pop("ack_delay")
-        return lives(ack_delay=delay, **options), sweep(**options)
+        return lives(ack_delay=delay, **options), lives_by_delay(**options)
 
     controls = {
         "ack_delay": IntSlider(value=4, max=63, description="ACK delay (messages)"),

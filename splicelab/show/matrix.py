@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from splicelab.evidence.matrix import VMALLOC_STACK
+from splicelab.evidence.counted.matrix import VMALLOC_STACK
 from splicelab.kernel.message import OWNERS as MODEL_OWNERS
 from splicelab.show.style import OWNERS
 

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from splicelab.evidence.patterns import Seen
+from splicelab.evidence.counted.patterns import Seen
 from splicelab.kernel.world import MSG_MORE
 from splicelab.show.canvas import settled
 from splicelab.show.style import COUNTED, OWNERS, RECORDED, Picture, new_figure, owner_handles

@@ -4,8 +4,8 @@ from ipywidgets import Checkbox, Dropdown, IntSlider
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import outcome
-from splicelab.evidence.trace import Trace, trace_message
+from splicelab.evidence.counted.message import Trace, trace_message
+from splicelab.evidence.counted.run import outcome
 from splicelab.kernel.profiles import DESCRIPTIONS
 from splicelab.kernel.world import new_world
 from splicelab.show.explorer import Explorer

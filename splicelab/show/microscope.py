@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from splicelab.evidence.counted import ending, outcome
-from splicelab.evidence.trace import Trace
+from splicelab.evidence.counted.message import Trace
+from splicelab.evidence.counted.run import ending, outcome
 from splicelab.show import story
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
 from splicelab.show.style import OWNERS

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from splicelab.evidence.counted import outcome
-from splicelab.evidence.trace import Trace
+from splicelab.evidence.counted.message import Trace
+from splicelab.evidence.counted.run import outcome
 from splicelab.show.style import OWNERS
 
 PAGES_SHOWN = 2

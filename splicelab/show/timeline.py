@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from splicelab.errors import InputError
-from splicelab.evidence.protocols import Records
-from splicelab.evidence.trace import Trace
+from splicelab.evidence.counted.layers import Records
+from splicelab.evidence.counted.message import Trace
 from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure, owner_handles
 

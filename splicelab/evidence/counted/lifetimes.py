@@ -11,7 +11,7 @@ import pandas as pd
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.counted import open_world
+from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.memory import LARGE_KMALLOC
 from splicelab.kernel.message import HEADER, open_run, write_piece
 from splicelab.kernel.run import begin_message, end_message
@@ -156,7 +156,7 @@ def lives(
     return Lives(fates, int(lost[: len(fates)].sum()), wrong, int(tally.corrupt_bytes), int(tally.double_put))
 
 
-def sweep(delays=DELAYS, **options) -> pd.DataFrame:
+def lives_by_delay(delays=DELAYS, **options) -> pd.DataFrame:
     """Return, for each ACK delay in messages, how many lost ones arrived wrong: share, 95 % interval (Wilson)."""
     from scipy.stats import binomtest
 

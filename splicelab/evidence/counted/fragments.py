@@ -11,7 +11,7 @@ import pandas as pd
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.counted import open_world
+from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_free
 from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES

@@ -8,10 +8,10 @@ import json
 from typing import NamedTuple
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted import MSS_BYTES
-from splicelab.evidence.predict import Sender
-from splicelab.evidence.scenarios import Scenario, call_bytes, parse_scenario
-from splicelab.evidence.trace import EVENT_NAMES, Skb, look_at_queue
+from splicelab.evidence.counted.message import EVENT_NAMES, Skb, look_at_queue
+from splicelab.evidence.counted.predict import Sender
+from splicelab.evidence.counted.run import MSS_BYTES
+from splicelab.evidence.counted.scenarios import Scenario, call_bytes, parse_scenario
 from splicelab.kernel.world import MSG_MORE
 
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")

@@ -5,8 +5,8 @@ import pandas as pd
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.broken import BrokenError
-from splicelab.evidence.counted import outcome, run
+from splicelab.evidence.counted.broken import BrokenError
+from splicelab.evidence.counted.run import outcome, run
 
 DEFAULT_PROFILE = "6.12+v3"
 COUNTERS = (
@@ -33,7 +33,7 @@ def compare(
 ) -> dict:
     """Return what one message costs by each alternative (all of them by default), as plain numbers.
 
-    ``options`` go to `splicelab.evidence.counted.run`. Raises InputError for a key that is in no table.
+    ``options`` go to `splicelab.evidence.counted.run.run`. Raises InputError for a key that is in no table.
     """
     shape = pick_caller(caller)
     rows = []

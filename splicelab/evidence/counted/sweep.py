@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from splicelab._jit import KEY
+from splicelab._jit import sources_key
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import Tally, outcome, run
+from splicelab.evidence.counted.run import Tally, outcome, run
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import new_world
@@ -41,7 +41,7 @@ def sweep(
     Parameters
     ----------
     grid : mapping of str to value or list of values
-        AXES by name, arguments of `splicelab.evidence.counted.run`; 10,000 ``messages`` unless given. Without
+        AXES by name, arguments of `splicelab.evidence.counted.run.run`; 10,000 ``messages`` unless given. Without
         ``moves_bytes`` no byte is looked at, and what went through is "taken" instead of "delivered".
     executor : Executor, optional
         Threads, one a CPU, unless given. A reader's own alternative is known to this process alone: use threads.
@@ -127,7 +127,7 @@ def _load(store: str | Path | None) -> dict[str, dict]:
         is_whole = all(set(row) == {"outcome", *Tally._fields} for row in rows.values())
     except (ValueError, TypeError, AttributeError):
         is_whole = False
-    if not is_whole or sources != KEY:
+    if not is_whole or sources != sources_key(b""):
         raise InputError(f"{Path(store).name}: {'made by other sources' if is_whole else 'not a sweep'}; move it away")
     return rows
 
@@ -136,5 +136,5 @@ def _save(store: str | Path | None, rows: dict[str, dict]) -> None:
     """Replace the store in one step, where there is one."""
     if store is not None:
         new = Path(f"{store}.new")
-        new.write_text(json.dumps([KEY, rows]), encoding="utf-8")
+        new.write_text(json.dumps([sources_key(b""), rows]), encoding="utf-8")
         os.replace(new, store)

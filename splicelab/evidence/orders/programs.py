@@ -1,6 +1,6 @@
 """Every order of build, send, kfree, reuse, transmit, lose, retransmit, ACK, put and callback, for each alternative.
 
-The programs below run on the machine of `splicelab.evidence.small_world`. What arrives is compared with what was
+The programs below run on the machine of `splicelab.evidence.orders.machine`. What arrives is compared with what was
 meant, byte by byte; nothing but these bytes says "corrupt".
 """
 
@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from splicelab.errors import InputError
-from splicelab.evidence.orders import Verdict, search
-from splicelab.evidence.small_world import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
+from splicelab.evidence.orders.machine import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
+from splicelab.evidence.orders.search import Verdict, search
 
 Program = str | Sequence[str | Callable[[Machine, int], None]]
 
@@ -133,7 +133,7 @@ class TwoMessages(Machine):
         """Do nothing: until the message before has arrived, this was no event."""
 
 
-def explore(alternative: str, program: Program = "") -> Verdict:
+def search_orders(alternative: str, program: Program = "") -> Verdict:
     """Try every order of events of an alternative of PROGRAMS, or of a reader's own program.
 
     A program is a text as in PROGRAMS, or a sequence of its steps and of functions ``step(machine, message)`` that
@@ -155,6 +155,6 @@ def explore(alternative: str, program: Program = "") -> Verdict:
         raise InputError(f"program: {alternative} takes more than this machine's three objects, four pages") from None
 
 
-def explore_all() -> list[Verdict]:
+def search_all_orders() -> list[Verdict]:
     """Try every order of events of every program in PROGRAMS."""
-    return [explore(name) for name in PROGRAMS]
+    return [search_orders(name) for name in PROGRAMS]

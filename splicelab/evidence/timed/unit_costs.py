@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.timing import Timing, compare, describe, median_interval
+from splicelab.evidence.timed.timing import Timing, describe, median_interval, time_kernels
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import ALLOCATORS, frag_alloc, frag_free
 from splicelab.kernel.world import new_world
@@ -133,7 +133,7 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     for key, name in enumerate(ALLOCATORS):
         kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
     kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
-    timing = compare(kernels, samples=samples, same_iterations=False, progress=progress)
+    timing = time_kernels(kernels, samples=samples, same_iterations=False, progress=progress)
     return UnitCosts(**vars(timing))
 
 

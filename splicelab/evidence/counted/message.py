@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from splicelab.callers import Caller
-from splicelab.evidence.counted import Tally, run
-from splicelab.evidence.queue import Skb, look_at_queue
+from splicelab.evidence.counted.run import Tally, run
+from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (
@@ -51,7 +51,7 @@ class Trace(NamedTuple):
 
 
 def trace_message(caller: Caller, alternative: str, profile: str = "6.12+v3", **options) -> Trace:
-    """Send one message and return what could be seen; ``options`` as for `splicelab.evidence.counted.run`."""
+    """Send one message and return what could be seen; ``options`` as for `splicelab.evidence.counted.run.run`."""
     seen = {}
 
     def look(w):

@@ -1,6 +1,6 @@
 """Recordings of real kernels: what they counted, beside what the model predicts for the same calls.
 
-Recorded evidence. Two kinds: TCP connections of a user program (`read_recorded`, `compare`) and kernel code that
+Recorded evidence. Two kinds: TCP connections of a user program (`read_recorded`, `agreement`) and kernel code that
 sends (`caller_operations`: nvme-tcp, nfsd, siw). Every file is checked against data/recordings/manifest.csv first.
 """
 
@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from splicelab.errors import InputError
-from splicelab.evidence.predict import EXPECTED
-from splicelab.evidence.scenarios import Scenario, parse_scenario, read_lines
+from splicelab.evidence.counted.predict import EXPECTED
+from splicelab.evidence.counted.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.paths import data_path
 from splicelab.tables import read_rows
 
@@ -101,7 +101,7 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
+def agreement(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
     """Count per kernel, mtu, pattern and counter in how many messages the prediction is exact.
 
     Columns: kernel, mtu, kind, counter, exact, total, left_out (messages in which the counter was not recorded).
@@ -114,7 +114,7 @@ def compare(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
 
 
 def crosstab(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out what compare() returns as kernel x mtu x pattern against counter, cells "exact/total"."""
+    """Lay out what agreement() returns as kernel x mtu x pattern against counter, cells "exact/total"."""
     cells = table.assign(cell=table["exact"].astype(str) + "/" + table["total"].astype(str))
     wide = cells.pivot(index=["kernel", "mtu", "kind"], columns="counter", values="cell")
     return wide[[counter for counter in COUNTERS if counter in wide]]

@@ -6,14 +6,13 @@ Windows and ACKs are inputs of a scenario; everything else follows from the kern
 import json
 from pathlib import Path
 
-from splicelab._jit import jit
 from splicelab.errors import InputError
-from splicelab.evidence.counted import open_world
-from splicelab.evidence.scenarios import MAX_BYTES, SPLICE_FLAGS, Message, Scenario, call_bytes, read_scenarios
+from splicelab.evidence.counted.run import open_world
+from splicelab.evidence.counted.scenarios import MAX_BYTES, SPLICE_FLAGS, Message, Scenario, call_bytes, read_scenarios
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import TASK_FRAG
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages
+from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, USER, alloc_pages, alloc_run
 from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.tcp import sendmsg, set_cork
 from splicelab.kernel.tcp_input import finish, read_all, start_schedule
@@ -25,15 +24,6 @@ EXPECTED = (
 )
 RUN_BYTES = MAX_BYTES + 4 * PAGE_SIZE  # with room for an offset in the first page of each segment
 FILE_CHUNK_BYTES = 512 << 10
-
-
-@jit
-def alloc_run(w, size_bytes, order, kind):
-    """Return the address of adjacent blocks of 2**order pages that hold ``size_bytes``."""
-    first = alloc_pages(w, order, kind)
-    for _ in range((size_bytes - 1) // (PAGE_SIZE << order)):
-        alloc_pages(w, order, kind)
-    return first * PAGE_SIZE
 
 
 class Sender:

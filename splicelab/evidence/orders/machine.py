@@ -9,7 +9,7 @@ skb_orphan_frags_rx, skb_split), net/ipv4/tcp_output.c (skbs leave in order, and
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from splicelab.evidence.orders import World
+from splicelab.evidence.orders.search import World
 
 PAGE_BYTES, OBJECT_BYTES, PAGES, SLAB_PAGE = 12, 4, 6, 1  # page 0 is the page cache's
 FREE, MESSAGE, KEPT, OTHER, PAYLOAD = 0, (1, 2), 3, 4, 5  # whose bytes a byte of memory is

@@ -10,7 +10,7 @@ import pandas as pd
 
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import Tally, outcome, run
+from splicelab.evidence.counted.run import Tally, outcome, run
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
 

@@ -94,7 +94,7 @@ def calibrate(kernel: Callable[[int], int], sample_ms: float) -> int:
     return iterations
 
 
-def compare(
+def time_kernels(
     kernels: dict[str, Callable[[int], int]],
     baseline: str | None = None,
     *,

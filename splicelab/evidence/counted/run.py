@@ -7,7 +7,7 @@ from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller
 from splicelab.errors import InputError
-from splicelab.evidence.broken import BrokenError, broken_memory, broken_message
+from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
 from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
