@@ -1,0 +1,58 @@
+"""A result that shows itself: its picture or its table in a notebook, one stable text for tests and diffs, plain data."""
+
+from base64 import b64encode
+from io import BytesIO
+from typing import Any, ClassVar
+
+LIVE_DPI, CRISP_DPI = 100, 200  # a figure shows at 100 pixels an inch, and is stored twice as fine
+TABLE_HTML = {"float_format": "{:.4g}".format, "border": 0}
+
+
+def crisp_png(figure, alt: str = "") -> tuple[str, dict[str, Any]]:
+    """Return a figure as PNG, base64, at twice the shown size, and its metadata: size in pixels to show, alt text."""
+    from PIL import Image
+
+    full, png = BytesIO(), BytesIO()
+    figure.savefig(full, format="png", dpi=CRISP_DPI)
+    # 128 colours look the same here, and a notebook with a dozen pictures stays small
+    few = Image.open(full).convert("RGB").quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(png, format="png", optimize=True)
+    width, height = (round(inches * LIVE_DPI) for inches in figure.get_size_inches())
+    return b64encode(png.getvalue()).decode(), {"width": width, "height": height, "alt": alt}
+
+
+class Result:
+    """What a public function returns: shows as a picture where there is one for its kind, else as a table.
+
+    ``text`` is its stable text: counted or recorded words only, what a strict run compares. ``alt`` says the same
+    beside the picture; ``table`` gives plain data as a DataFrame (None where there is none), ``figure`` the picture.
+    """
+
+    shown: ClassVar[Any] = None  # draws results of this kind and says them in words; the floor of pictures sets it
+    table: Any = None
+
+    @property
+    def text(self) -> str:
+        """The stable text."""
+        return self.shown.words(self)
+
+    @property
+    def alt(self) -> str:
+        """What stands in for the picture: its text."""
+        return self.text
+
+    @property
+    def figure(self):
+        """The picture as a matplotlib Figure, drawn anew each time; None where this kind of result has none."""
+        return None if self.shown is None else self.shown.picture(self)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data, metadata = {"text/plain": self.text}, {}
+        if (figure := self.figure) is not None:
+            data["image/png"], metadata["image/png"] = crisp_png(figure, self.alt)
+        elif self.table is not None:
+            data["text/html"] = self.table.to_html(**TABLE_HTML)
+        return data, metadata
