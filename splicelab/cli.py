@@ -42,15 +42,15 @@ def predict(scenarios: str) -> None:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
 def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool) -> None:
     """Count what one message of a caller costs by each alternative."""
-    from splicelab.evidence.counted.compare import DEFAULT_PROFILE, as_table
+    from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
 
     result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE)
     if is_json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(result.plain()))
     else:
-        click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result['profile']}")
-        click.echo(as_table(result).T.to_string())
+        click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result.profile}")
+        click.echo(result.table.T.to_string())
 
 
 @commands.command()

@@ -6,15 +6,16 @@ background; a new picture is that background with the moving artists on top.
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any, Protocol
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from PIL import Image
 
+from splicelab.result import Result
 
-class Drawing(Protocol):
-    """One figure for all values: the constructor draws what stays, `update` changes what moves.
+
+class Drawing:
+    """One figure for all results of a kind: the constructor draws what stays, `update` changes what moves.
 
     The layout is made once, right after the constructor, and is then frozen: axis limits and labels are set there,
     and a moving title or tick label holds its longest text there, so that room is kept for it. Artists are not
@@ -24,8 +25,34 @@ class Drawing(Protocol):
     figure: Figure
     moving: Iterable[Artist]
 
-    def update(self, values: dict[str, Any], result: Any) -> None:
-        """Change the moving artists to show the result for these control values."""
+    def update(self, result: Result) -> None:
+        """Change the moving artists to show this result."""
+
+    @classmethod
+    def of(cls, result: Result) -> "Drawing":
+        """Return a drawing with room for this result and all that an Explorer may put in its place."""
+        return cls()
+
+    @classmethod
+    def picture(cls, result: Result) -> Figure:
+        """Return the figure of one result, for a page."""
+        drawing = settled(cls.of(result))
+        drawing.update(result)
+        return drawing.figure
+
+    @staticmethod
+    def words(result: Result) -> str:
+        """Return in words what is drawn, where the result has no text of its own."""
+
+
+def shows(kind: type[Result]):
+    """Let results of this kind be drawn, and said in words, by the class that is decorated."""
+
+    def attach(drawing: type[Drawing]) -> type[Drawing]:
+        kind.shown = drawing
+        return drawing
+
+    return attach
 
 
 def settled(drawing: Drawing) -> Drawing:
@@ -45,10 +72,10 @@ class LiveCanvas:
         for artist in self.moving:
             artist.set_animated(True)
 
-    def png(self, values: dict[str, Any], result: Any) -> bytes:
+    def png(self, result: Result) -> bytes:
         """Picture of `result`; anything raised by the drawing passes through, and the next picture is whole again."""
         figure, canvas = self.drawing.figure, self.drawing.figure.canvas
-        self.drawing.update(values, result)
+        self.drawing.update(result)
         # Artists report a change to their figure, animated ones do not: stale means that the background has changed
         # (dpi, limits, a title, any artist that does not move).
         if self.background is None or figure.stale:

@@ -2,73 +2,98 @@
 
 from collections.abc import Callable, Mapping
 from html import escape
+from inspect import signature
 from threading import RLock
 from typing import Any
 
-from ipywidgets import HTML, Box, Image, Layout, VBox, Widget
+from ipywidgets import HTML, Box, Image, Layout, VBox, ValueWidget, Widget, fixed, interactive
 
-from splicelab.show.canvas import Drawing, LiveCanvas, settled
-from splicelab.show.style import crisp_png
+from splicelab.result import Result, crisp_png
+from splicelab.show.canvas import LiveCanvas, settled
 
-Values = dict[str, Any]
+# Words of a control where its name does not say it by itself; a suffix _bytes, _pages … is the unit in brackets.
+LABELS = {"nodelay": "TCP_NODELAY", "mtu": "MTU", "flag": "splice flag given", "zeroed": "memory is zeroed"}
+UNITS = ("bytes", "pages", "messages", "percent", "ns")
 
 _drawing = RLock()  # one for all Explorers: a slider's later messages come in another thread, while cells run
 
 
-class Explorer(VBox):
-    """Controls over a picture over a note; a saved page shows the picture and text of the values it was left at.
+def explore(
+    compute: Callable[..., Result], *, slow: bool = False, labels: Mapping[str, str] | None = None, **controls: Any
+) -> "Explorer":
+    """Return an Explorer: controls over the picture of what ``compute(**values)`` returns, over its text.
 
     Parameters
     ----------
-    controls : dict of str to Widget
-        Widgets with a `value` and a description that says it in words, with its unit; bounds keep bad values out.
     compute : callable
-        ``compute(**values)`` gives the result. It is called from another thread than cells: it must not share work
-        arrays with them. A ValueError is shown as its sentence.
-    draw : callable
-        ``draw()`` gives a new `Drawing`, the same each time: one for the live picture, others for saved pages.
-    text : callable
-        ``text(values, result)`` gives counted results in plain words. They are stored: no timed number.
-    note : callable, optional
-        ``note(values, result)`` gives HTML under the picture; `text` where it is not given.
+        Gives a `Result` that has a picture; its defaults are the first values. It is called from another thread than
+        cells. A ValueError (InputError) is shown as its sentence.
     slow : bool
         Redraw only when a slider is let go: for a compute that takes over 200 ms.
+    labels : mapping, optional
+        Words for controls whose name does not say it: ``payload_bytes`` is "payload (bytes)" by itself.
+    **controls
+        One for each argument, in ipywidgets' shorthand: ``(low, high)`` or ``(low, high, step)`` is a slider, a list
+        (of values, or of (label, value)) or a mapping a choice, True or False a box; or a widget.
 
     Raises
     ------
     ValueError
-        A control has no description, or compute refuses the first values. What compute, draw or text raise for the
-        first values passes through, so that it is seen in the cell.
-    """
+        A control cannot be made, or compute refuses the first values. What compute raises for the first values passes
+        through, so that it is seen in the cell.
 
-    def __init__(
-        self,
-        controls: Mapping[str, Widget],
-        compute: Callable[..., Any],
-        draw: Callable[[], Drawing],
-        text: Callable[[Values, Any], str],
-        note: Callable[[Values, Any], str] | None = None,
-        slow: bool = False,
-    ):
+    Examples
+    --------
+    >>> from splicelab import explore, trace_message
+    >>> def one(payload_bytes=4096, flag=True):
+    ...     return trace_message("siw", "copy_in_stack", payload_bytes=payload_bytes, flag=flag)
+    >>> explore(one, payload_bytes=(4096, 65536, 4096), flag=True).controls["payload_bytes"].description
+    'payload (bytes)'
+    """
+    given = {name: found.default for name, found in signature(compute).parameters.items()}
+    return Explorer({name: _control(name, one, given, labels or {}) for name, one in controls.items()}, compute, slow)
+
+
+def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[str, str]) -> Widget:
+    """Return the widget that ipywidgets makes of a shorthand, with its words; InputError is a ValueError."""
+    widget = short
+    if not isinstance(short, Widget):
+        widget = interactive.widget_from_abbrev(short, given.get(name, signature.empty))
+    if not isinstance(widget, ValueWidget) or isinstance(widget, fixed):
+        raise ValueError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
+    stem, _, unit = name.rpartition("_")
+    is_worded = isinstance(short, list) and short and isinstance(short[0], tuple)
+    said = stem.replace("_", " ") + (f" ({unit})" * (not is_worded)) if unit in UNITS else name.replace("_", " ")
+    widget.description = labels.get(name) or widget.description or LABELS.get(name, said)
+    return widget
+
+
+class Explorer(VBox):
+    """Controls over a picture over a note; a saved page shows the picture and text of the values it was left at."""
+
+    def __init__(self, controls: Mapping[str, Widget], compute: Callable[..., Result], slow: bool = False):
         self.controls = dict(controls)
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
-        self._compute, self._draw, self._text, self._note = compute, draw, text, note
+        self._compute = compute
         self._arrange(slow)
         self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
         with _drawing:
-            self._canvas = LiveCanvas(draw())
-            self._show()
+            self.result = compute(**self.values)
+            self._canvas = LiveCanvas(self.result.shown.of(self.result))
+            self._show(self.result)
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
         super().__init__([row, self._picture, self._words])
         for control in self.controls.values():
             control.observe(self._redraw, "value")
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the controls say now."""
+        return {name: control.value for name, control in self.controls.items()}
+
     def _arrange(self, slow: bool) -> None:
         """Make all controls alike: descriptions in full, sliders that answer while they move."""
-        nameless = [name for name, control in self.controls.items() if not control.description]
-        if nameless:
-            raise ValueError(f"Explorer: control {nameless[0]!r} has no description")
         width_em = 0.6 * max((len(control.description) for control in self.controls.values()), default=0) + 1
         for control in self.controls.values():
             control.style.description_width = f"{width_em:.1f}em"
@@ -76,21 +101,18 @@ class Explorer(VBox):
             if control.has_trait("continuous_update"):
                 control.continuous_update = not slow
 
-    def _show(self) -> None:
-        """Compute and draw the values that the controls have now."""
-        values = {name: control.value for name, control in self.controls.items()}
-        result = self._compute(**values)
-        png, text = self._canvas.png(values, result), self._text(values, result)
-        note = self._note(values, result) if self._note else f"<div style='white-space: pre-line'>{escape(text)}</div>"
-        self._picture.value, self._words.value = png, f"<div role='status'>{note}</div>"
-        self._shown = (values, result, text)
+    def _show(self, result: Result) -> None:
+        """Draw a result and say it."""
+        self._picture.value = self._canvas.png(result)
+        self._words.value = f"<div role='status' style='white-space: pre-line'>{escape(result.text)}</div>"
+        self.result = result
 
     def _redraw(self, change) -> None:
         """Follow a control; nothing may be raised here, since no one would see it: it is said in the note."""
         with _drawing:
             self.error = None
             try:
-                self._show()
+                self._show(self._compute(**self.values))
             except Exception as error:
                 self.error = error
                 said = f"<b>No picture for these values:</b> {escape(_sentence(error))}"
@@ -106,14 +128,14 @@ class Explorer(VBox):
         """Add a crisp PNG and stable text: pages without a kernel, diffs and tests show these."""
         data = super()._repr_mimebundle_(**kwargs)
         with _drawing:
-            values, result, text = self._shown
+            text = self.result.text
             if self.error is not None:
                 text = f"no picture for these values: {_sentence(self.error)}"
-            drawing = settled(self._draw())
-            drawing.update(values, result)
-            data["image/png"], size = crisp_png(drawing.figure)
             data["text/plain"] = f"Explorer: {self._setting()}\n{text}"
-        return data, {"image/png": size}
+            drawing = settled(self.result.shown.of(self.result))
+            drawing.update(self.result)
+            data["image/png"], metadata = crisp_png(drawing.figure, data["text/plain"])
+        return data, {"image/png": metadata}
 
 
 def _reading(control: Widget) -> str:

@@ -1,18 +1,16 @@
 """The one look of all figures, made without pyplot: sizes, colours of the owners of memory, kinds of evidence."""
 
-from base64 import b64encode
 from collections.abc import Iterable
 from enum import StrEnum
-from io import BytesIO
 from typing import NamedTuple
 
 from matplotlib import rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
 
-LIVE_DPI, CRISP_DPI = 100, 200  # a figure shows at 100 pixels an inch, and is stored twice as fine
+from splicelab.result import LIVE_DPI, Result
+
 STYLE = {
     **{f"{part}.labelsize": 10 for part in ("axes", "xtick", "ytick")},
     **{"font.family": "DejaVu Sans", "font.size": 10, "legend.fontsize": 9.5, "legend.frameon": False},
@@ -70,26 +68,15 @@ def owner_handles(owners: Iterable[str]) -> list[Patch]:
     return [Patch(facecolor=owner.colour, edgecolor="#333333", linewidth=0.6, label=owner.label) for owner in shown]
 
 
-def crisp_png(figure: Figure) -> tuple[str, dict[str, int]]:
-    """PNG of a figure, base64, at twice the shown size, and the size in pixels at which to show it."""
-    full, png = BytesIO(), BytesIO()
-    figure.savefig(full, format="png", dpi=CRISP_DPI)
-    # 128 colours look the same here, and a notebook with a dozen pictures stays small
-    few = Image.open(full).convert("RGB").quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    few.save(png, format="png", optimize=True)
-    width, height = (round(inches * LIVE_DPI) for inches in figure.get_size_inches())
-    return b64encode(png.getvalue()).decode(), {"width": width, "height": height}
+class Picture(Result):
+    """A figure that belongs to no single kind of result, with its stable text."""
 
-
-class Picture:
-    """A figure as the last value of a cell: a crisp PNG for eyes, and stable text (`text`) for tests and diffs."""
+    figure = None
 
     def __init__(self, figure: Figure, text: str):
-        self.figure, self.text = figure, text
+        self.figure, self._text = figure, text
 
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        png, size = crisp_png(self.figure)
-        return {"image/png": png, "text/plain": self.text}, {"image/png": size}
+    @property
+    def text(self) -> str:
+        """The stable text."""
+        return self._text

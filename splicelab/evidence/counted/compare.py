@@ -1,12 +1,13 @@
 """One message of a caller, sent by every alternative: the notebooks' table, counted."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
-from splicelab.callers import load_callers
-from splicelab.errors import InputError
 from splicelab.evidence.counted.broken import BrokenError
-from splicelab.evidence.counted.run import outcome, run
+from splicelab.evidence.counted.run import Tally, pick_caller, run
+from splicelab.result import Result
 
 DEFAULT_PROFILE = "6.12+v3"
 COUNTERS = (
@@ -16,12 +17,29 @@ COUNTERS = (
 )
 
 
-def pick_caller(key: str):
-    """Return a caller by its key; raise InputError with the keys there are."""
-    callers = load_callers()
-    if key not in callers:
-        raise InputError(f"caller: {key!r} is not one of {', '.join(callers)}")
-    return callers[key]
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """What one message costs by each alternative: ``tallies`` by name; ``chosen`` is drawn dark."""
+
+    caller: str
+    payload_bytes: int
+    profile: str
+    tallies: dict[str, Tally]
+    chosen: str = ""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each alternative: how the message ended, and every counter."""
+        rows = {name: [t.outcome, *(getattr(t, key) for key in COUNTERS)] for name, t in self.tallies.items()}
+        return pd.DataFrame.from_dict(rows, "index", columns=["outcome", *COUNTERS]).rename_axis("alternative")
+
+    def plain(self) -> dict:
+        """Return plain numbers, as the command line prints them as JSON."""
+        rows = [
+            {"alternative": name, "outcome": t.outcome, "counters": {key: getattr(t, key) for key in COUNTERS}}
+            for name, t in self.tallies.items()
+        ]
+        return {"caller": self.caller, "payload_bytes": self.payload_bytes, "profile": self.profile, "rows": rows}
 
 
 def compare(
@@ -29,32 +47,18 @@ def compare(
     payload_bytes: int,
     alternatives: tuple[str, ...] = (),
     profile: str = DEFAULT_PROFILE,
+    *,
+    chosen: str = "",
     **options,
-) -> dict:
-    """Return what one message costs by each alternative (all of them by default), as plain numbers.
+) -> Comparison:
+    """Count what one message costs by each alternative (all of them by default).
 
-    ``options`` go to `splicelab.evidence.counted.run.run`. Raises InputError for a key that is in no table.
+    ``options`` go to `splicelab.run`. Raises InputError for a key that is in no table.
     """
-    shape = pick_caller(caller)
-    rows = []
+    shape, tallies = pick_caller(caller), {}
     for key in alternatives or (*BUILT_IN, *OWN):
         try:
-            tally = run(shape, key, profile, payload_bytes=payload_bytes, **options)
+            tallies[key] = run(shape, key, profile, payload_bytes=payload_bytes, **options)
         except BrokenError as error:
-            tally = error.tally
-        rows.append(
-            {
-                "alternative": key,
-                "outcome": outcome(tally),
-                "counters": {name: getattr(tally, name) for name in COUNTERS},
-            }
-        )
-    return {"caller": caller, "payload_bytes": payload_bytes, "profile": profile, "rows": rows}
-
-
-def as_table(comparison: dict, counters: tuple[str, ...] = COUNTERS) -> pd.DataFrame:
-    """Return a comparison as a table, a row per alternative."""
-    rows = comparison["rows"]
-    table = pd.DataFrame([row["counters"] for row in rows], [row["alternative"] for row in rows])[list(counters)]
-    table.insert(0, "outcome", [row["outcome"] for row in rows])
-    return table.rename_axis("alternative")
+            tallies[key] = error.tally
+    return Comparison(shape.key, payload_bytes, profile, tallies, chosen)

@@ -1,11 +1,14 @@
 """Run a caller's messages through an alternative on a kernel profile, and count."""
 
 import functools
+import threading
 from collections import namedtuple
+
+import pandas as pd
 
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
-from splicelab.callers import Caller
+from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.kernel import world as kernel
@@ -13,18 +16,48 @@ from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
 from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
+from splicelab.result import Result
 
 WARM_UP = 2
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
 MAX_PAYLOAD_BYTES = 1 << 20
 MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
-the_world = functools.cache(kernel.new_world)
+known_callers = functools.cache(load_callers)
+_mine = threading.local()
 
 
-class Tally(namedtuple("Tally", kernel.COUNTERS)):
+class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
     """The counters of a run; ``broke`` says what a reader's own alternative broke."""
 
     broke = ""
+
+    @property
+    def ending(self) -> str:
+        """How the messages ended, in short: delivered, or what went wrong first."""
+        wrong = {"refused (-EIO)": self.refused, "short send": self.short_sends, "corrupt bytes": self.corrupt_bytes}
+        return next((words for words, count in wrong.items() if count), "broken" if self.broke else "delivered")
+
+    @property
+    def outcome(self) -> str:
+        """How the messages ended; of a reader's own alternative, in full."""
+        return f"{self.ending}: {self.broke}" if self.broke else self.ending
+
+    @property
+    def text(self) -> str:
+        """The outcome and every counter that is not zero."""
+        return ", ".join([self.outcome, *(f"{name} {value:,}" for name, value in self._asdict().items() if value)])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each counter."""
+        return pd.DataFrame({"counted": self._asdict()}).rename_axis("counter")
+
+
+def pick_caller(key: str | Caller) -> Caller:
+    """Return a caller by its key, or the one given; raise InputError with the keys there are."""
+    if not isinstance(key, Caller) and key not in known_callers():
+        raise InputError(f"caller: {key!r} is not one of {', '.join(known_callers())}")
+    return key if isinstance(key, Caller) else known_callers()[key]
 
 
 @jit
@@ -151,17 +184,16 @@ def set_up(
 
 
 def run(
-    caller: Caller,
+    caller: str | Caller,
     alternative: str,
     profile: str = "6.12+v3",
     messages: int = 1,
     *,
     warm_up: int = WARM_UP,
     look=None,
-    world=None,
     **options,
 ) -> Tally:
-    """Return what ``messages`` messages of a caller cost on a connection that has sent ``warm_up`` already.
+    """Return what ``messages`` messages of a caller (or its key) cost on a connection that has sent ``warm_up`` already.
 
     ``options`` are those of `set_up`. Counters of memory and of the wire include the ACK that lets go of it.
     ``look(w)`` sees the queue before the last ACKs, events logged.
@@ -174,7 +206,7 @@ def run(
         The run leaked memory or dropped a reference twice: a defect of the alternative, never a result. The sentence
         says what else it broke, and ``tally`` has the counters.
     """
-    w = open_world(profile, world)
+    caller, w = pick_caller(caller), open_world(profile)
     if alternative not in BUILT_IN and alternative not in OWN:
         raise InputError(f"alternative: {alternative!r} is not one of {', '.join((*BUILT_IN, *OWN))}")
     set_up(w, caller, profile, **options)
@@ -193,7 +225,7 @@ def run(
     told = broken_memory(w.tally[0])
     is_harmed = told != ""
     if key is None and (told or not is_whole or counted.refused or counted.corrupt_bytes):
-        again = open_world(profile, kernel.new_world())
+        again = open_world(profile)
         set_up(again, caller, profile, **options)
         told = "; ".join(filter(None, (broken_message(again, OWN[alternative], warm_up + messages), told)))
         counted.broke = told
@@ -212,12 +244,13 @@ def _send_own(name: str, w, messages: int) -> None:
         raise InputError(f"{name}: {type(error).__name__}: {error}, in message {w.plan[0].messages}") from None
 
 
-def open_world(profile: str, world=None):
-    """Return the shared world (or the one given) as a fresh machine of this profile."""
-    w = the_world() if world is None else world
-    kernel.reset(w)
-    use_profile(w, profile)
-    return w
+def open_world(profile: str):
+    """Return this thread's world as a fresh machine of this profile; a slider and a cell are heard in two threads."""
+    if not hasattr(_mine, "world"):
+        _mine.world = kernel.new_world()
+    kernel.reset(_mine.world)
+    use_profile(_mine.world, profile)
+    return _mine.world
 
 
 @jit
@@ -228,15 +261,3 @@ def start_counting(w):
     kernel.reset_tally(w)
     tally.pages_in_use, tally.objects_in_use, tally.pinned_bytes = pages, objects, pinned
     tally.pinned_peak_bytes = pinned
-
-
-def outcome(tally: Tally) -> str:
-    """Say how the messages of a run ended: delivered, or what went wrong first; of one's own alternative, in full."""
-    wrong = {"refused (-EIO)": tally.refused, "short send": tally.short_sends, "corrupt bytes": tally.corrupt_bytes}
-    ended = next((words for words, count in wrong.items() if count), "broken" if tally.broke else "delivered")
-    return f"{ended}: {tally.broke}" if tally.broke else ended
-
-
-def ending(words: str) -> str:
-    """Return the short form of an outcome."""
-    return words.partition(":")[0]
