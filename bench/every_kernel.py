@@ -13,7 +13,7 @@ from splicelab.callers import load_callers
 from splicelab.evidence.counted import fragments, lifetimes
 from splicelab.evidence.counted.predict import predict
 from splicelab.evidence.counted.run import run
-from splicelab.evidence.recorded.recordings import caller_operations, read_recorded
+from splicelab.evidence.recorded.recordings import operations, recordings
 from splicelab.evidence.timed import unit_costs
 from splicelab.kernel import copy
 from splicelab.kernel.frag import ALLOCATORS
@@ -23,7 +23,7 @@ from splicelab.kernel.world import new_world
 def call_every_kernel() -> None:
     """Send, predict, live, fill, copy: as little of each as there is."""
     run(load_callers()["siw"], BUILT_IN[0])  # one chooser: all alternatives
-    predict(list({recorded.kind: recorded.scenario for recorded in read_recorded()}.values()))
+    predict(list({recorded.kind: recorded.scenario for recorded in recordings()}.values()))
     lifetimes.lives(messages=50)
     fragments.shoot_out(fragments.Load(messages=8), ALLOCATORS[:1])
     fragments.block_offsets(ALLOCATORS[0], (48,))
@@ -56,8 +56,8 @@ if __name__ == "__main__":
     start_s = time.perf_counter()
     call_every_kernel()
     called_s = time.perf_counter()
-    scenarios = [recorded.scenario for recorded in read_recorded()]
-    caller_operations()
+    scenarios = [recorded.scenario for recorded in recordings()]
+    operations()
     loaded_s = time.perf_counter()
     predict(scenarios)
     took = {"kernels_s": called_s - start_s, "load_s": loaded_s - called_s, "predict_s": time.perf_counter() - loaded_s}

@@ -1,4 +1,4 @@
-"""A result that shows itself: its picture or its table in a notebook, one stable text for tests and diffs, plain data."""
+"""A result that shows itself: its picture or table in a notebook, one stable text for tests and diffs, plain data."""
 
 from base64 import b64encode
 from io import BytesIO
@@ -25,11 +25,10 @@ class Result:
     """What a public function returns: shows as a picture where there is one for its kind, else as a table.
 
     ``text`` is its stable text: counted or recorded words only, what a strict run compares. ``alt`` says the same
-    beside the picture; ``table`` gives plain data as a DataFrame (None where there is none), ``figure`` the picture.
+    beside the picture; ``table``, where there is one, gives plain data as a DataFrame, ``figure`` the picture.
     """
 
     shown: ClassVar[Any] = None  # draws results of this kind and says them in words; the floor of pictures sets it
-    table: Any = None
 
     @property
     def text(self) -> str:
@@ -46,6 +45,11 @@ class Result:
         """The picture as a matplotlib Figure, drawn anew each time; None where this kind of result has none."""
         return None if self.shown is None else self.shown.picture(self)
 
+    @property
+    def html(self) -> str | None:
+        """What a page shows where there is no picture: the table."""
+        return self.table.to_html(**TABLE_HTML) if hasattr(self, "table") else None
+
     def __repr__(self) -> str:
         return self.text
 
@@ -53,6 +57,6 @@ class Result:
         data, metadata = {"text/plain": self.text}, {}
         if (figure := self.figure) is not None:
             data["image/png"], metadata["image/png"] = crisp_png(figure, self.alt)
-        elif self.table is not None:
-            data["text/html"] = self.table.to_html(**TABLE_HTML)
+        elif self.html is not None:
+            data["text/html"] = self.html
         return data, metadata

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted.run import outcome, run
+from splicelab.evidence.counted.run import run
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
@@ -83,13 +83,13 @@ def test_with_its_own_owners_every_caller_is_delivered_by_the_three_answers(call
     """On the kernel with the patch; loss shows whose header is in pages and written again (the nvme rule)."""
     shape = CALLERS[caller]
     tally = run(shape, alternative, "6.12+v3", 6, payload_bytes=min(5000, shape.payload_bytes_max))
-    assert outcome(tally) == "delivered"
+    assert tally.outcome == "delivered"
     lossy = run(shape, alternative, "6.12+v3", 6, payload_bytes=min(5000, shape.payload_bytes_max), **LOSSY)
     by_reference = {
         "copy_in_stack": {"nvme_tcp", "nvmet_tcp", "drbd", "sunrpc_client", "lio_target"},
         "fix_callers": {"nvme_tcp", "nvmet_tcp", "drbd"},
     }.get(alternative, ())
-    assert outcome(lossy) == ("corrupt bytes" if caller in by_reference else "delivered")
+    assert lossy.outcome == ("corrupt bytes" if caller in by_reference else "delivered")
 
 
 SIW, SUNRPC = CALLERS["siw"], CALLERS["sunrpc_server"]
@@ -100,21 +100,21 @@ SIW, SUNRPC = CALLERS["siw"], CALLERS["sunrpc_server"]
 def test_an_attached_object_is_freed_by_its_callback(alternative, profile):
     """The header of siw is written again and again: for a callback it takes a fresh one for each message."""
     tally = run(SIW, alternative, profile, 50, **LOSSY)
-    assert outcome(tally) == "delivered" and tally.kfrees == tally.notifications >= 50
+    assert tally.outcome == "delivered" and tally.kfrees == tally.notifications >= 50
 
 
 @pytest.mark.parametrize("alternative", ["attach_callback", "copy_on_ref"])
 def test_large_kmalloc_needs_no_callback_while_its_pages_are_counted(alternative):
     """LIO's header lies in a kvcalloc'd block: a page reference keeps it, until 6.17 takes the count away."""
     tally = run(CALLERS["lio_target"], alternative, "6.12", 50, **LOSSY)
-    assert (outcome(tally), tally.kfrees, tally.notifications) == ("delivered", 50, 0)
-    assert outcome(run(CALLERS["lio_target"], alternative, "6.17", 5)) == "refused (-EIO)"
+    assert (tally.outcome, tally.kfrees, tally.notifications) == ("delivered", 50, 0)
+    assert run(CALLERS["lio_target"], alternative, "6.17", 5).outcome == "refused (-EIO)"
 
 
 @pytest.mark.parametrize("profile", ["6.12", "6.13", "6.14", "6.17"])
 def test_slab_first_without_the_patch_is_refused(profile):
     tally = run(SIW, "copy_in_stack", profile, 5)
-    assert (outcome(tally), tally.refused, tally.eio) == ("refused (-EIO)", 5, 5)
+    assert (tally.outcome, tally.refused, tally.eio) == ("refused (-EIO)", 5, 5)
     assert (tally.sent_bytes, tally.skbs, tally.tcp_push) == (0, 0, 0)
 
 
@@ -122,7 +122,7 @@ def test_slab_first_without_the_patch_is_refused(profile):
 @pytest.mark.parametrize("header", ["page", "page_frag", "stack", "static"])
 def test_a_slab_trailer_behind_pages_is_a_short_send(profile, header):
     tally = run(SIW, "copy_in_stack", profile, 5, owners={"header": header}, warm_up=0)
-    assert (outcome(tally), tally.short_sends, tally.refused) == ("short send", 5, 0)
+    assert (tally.outcome, tally.short_sends, tally.refused) == ("short send", 5, 0)
     assert tally.sent_bytes == 5 * (16 + 4096) and tally.corrupt_bytes == 0
 
 
@@ -135,32 +135,32 @@ def test_slab_in_the_middle_without_the_patch_leaves_a_hole_that_the_receiver_se
 def test_the_patch_attaches_a_rewritten_header_by_reference(owner):
     """The patch copies slab data only: any other header shows the next message when it is lost and sent again."""
     owners = {"header": owner, "trailer": owner}
-    assert outcome(run(SIW, "copy_in_stack", "6.12+v3", 12, owners=owners)) == "delivered"
+    assert run(SIW, "copy_in_stack", "6.12+v3", 12, owners=owners).outcome == "delivered"
     tally = run(SIW, "copy_in_stack", "6.12+v3", 12, owners=owners, warm_up=0, **LOSSY)
-    assert outcome(tally) == "corrupt bytes"
+    assert tally.outcome == "corrupt bytes"
     # Of 12 messages 5 lose their first skb, which is all of it, before the next is built.
     assert tally.retransmits == 5 and tally.corrupt_bytes == 5 * (16 + 4)
 
 
 def test_the_patch_copies_slab_data_whatever_happens_to_it_later():
     tally = run(SIW, "copy_in_stack", "6.12+v3", 12, **LOSSY)
-    assert (outcome(tally), tally.copies, tally.copied_bytes) == ("delivered", 24, 12 * 20)
+    assert (tally.outcome, tally.copies, tally.copied_bytes) == ("delivered", 24, 12 * 20)
 
 
 @pytest.mark.parametrize("owner", ["slab", "large_kmalloc", "stack", "static"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_fix_callers_needs_no_patch(owner, profile):
     tally = run(SIW, "fix_callers", profile, 12, owners={"header": owner, "trailer": owner}, **LOSSY)
-    assert outcome(tally) == "delivered" and tally.kmallocs == 0
+    assert tally.outcome == "delivered" and tally.kmallocs == 0
 
 
 def test_naive_sendpage_of_slab_memory_shows_the_next_owner():
     """A kmalloc'd message goes out by reference and is freed; the next one gets the same object."""
     o2net, frees = CALLERS["o2net"], {"payload_bytes": 0, "fate": "freed"}
-    assert outcome(run(o2net, "piecewise", "6.1", 12, **frees)) == "delivered"
+    assert run(o2net, "piecewise", "6.1", 12, **frees).outcome == "delivered"
     tally = run(o2net, "piecewise", "6.1", 12, warm_up=0, **frees, **LOSSY)
-    assert outcome(tally) == "corrupt bytes" and tally.corrupt_bytes == 5 * 32
-    assert outcome(run(o2net, "piecewise", "6.12", 12, **frees, **LOSSY)) == "delivered"
+    assert tally.outcome == "corrupt bytes" and tally.corrupt_bytes == 5 * 32
+    assert run(o2net, "piecewise", "6.12", 12, **frees, **LOSSY).outcome == "delivered"
 
 
 @pytest.mark.parametrize("ack_delay", [0, 1, 40, 63])
@@ -169,14 +169,14 @@ def test_what_is_kept_until_the_ack_stays_as_it_was_and_is_freed_then(caller, pr
     shape = CALLERS[caller]
     given = {"payload_bytes": min(512, shape.payload_bytes_max), "ack_delay": ack_delay, "lose_every": 3}
     tally = run(shape, "piecewise", profile, 100, **given)
-    assert outcome(tally) == "delivered" and tally.objects_in_use == 0
+    assert tally.outcome == "delivered" and tally.objects_in_use == 0
     if "slab" in (shape.header_owner_6_1, shape.header_owner_6_12) and (caller, profile) != ("o2net", "6.12"):
         assert tally.kmallocs == 100 and tally.kfrees == 100 + min(ack_delay, 2)  # those of the warm-up too
 
 
 def test_an_ack_in_time_hides_it():
     tally = run(SIW, "copy_in_stack", "6.12+v3", 12, owners={"header": "static"}, ack_delay=0, lose_every=1)
-    assert outcome(tally) == "delivered" and tally.retransmits > 0
+    assert tally.outcome == "delivered" and tally.retransmits > 0
 
 
 @pytest.mark.parametrize("options", [{"flag": False}, {"scatter_gather": False}])
@@ -184,7 +184,7 @@ def test_an_ack_in_time_hides_it():
 def test_where_the_flag_is_not_given_or_not_supported_everything_is_copied(alternative, options):
     for profile in PROFILES:
         tally = run(SIW, alternative, profile, 4, **options, **LOSSY)
-        assert outcome(tally) == "delivered"
+        assert tally.outcome == "delivered"
         if profile != "6.1" or "scatter_gather" in options:
             twice_bytes = 20 if alternative == "rewrite_helper" else 0  # the helper has copied slab data before (C8)
             assert (tally.copied_bytes, tally.spliced_bytes, tally.sendpages) == (4 * (4116 + twice_bytes), 0, 0)

@@ -4,7 +4,7 @@ import pytest
 from legible import assert_legible
 
 from splicelab.evidence.counted.compare import compare
-from splicelab.show.bars import BAD, GOOD, Bars, bars, bars_text
+from splicelab.show.bars import BAD, GOOD, Bars
 
 
 @pytest.mark.parametrize(
@@ -12,31 +12,32 @@ from splicelab.show.bars import BAD, GOOD, Bars, bars, bars_text
     [("siw", 65536, "6.12+v3"), ("iscsi_tcp", 4096, "6.12"), ("siw", 1048576, "6.1"), ("sunrpc_server", 0, "6.17")],
 )
 def test_bars_are_legible(caller, payload_bytes, profile):
-    assert_legible(bars(compare(caller, payload_bytes, profile=profile), "copy_in_stack"))
+    assert_legible(compare(caller, payload_bytes, profile=profile, chosen="copy_in_stack").figure)
 
 
 def test_the_longest_bar_fills_its_panel_and_none_hides_a_zero():
-    comparison = compare("siw", 65536)
-    drawing = Bars(chosen="copy_in_stack")
-    drawing.update({}, comparison)
+    comparison = compare("siw", 65536, chosen="copy_in_stack")
+    drawing = Bars(comparison)
+    drawing.update(comparison)
     sends = [bar.get_width() for bar in drawing.bars[0]]
     assert max(sends) == 1 and sends[2] == pytest.approx(1 / 18)
     assert [number.get_text() for number in drawing.numbers[1]][:4] == ["65,556", "20", "20", "0"]
 
 
 def test_a_drawing_forgets_the_comparison_before():
-    drawing = Bars()
-    drawing.update({}, compare("iscsi_tcp", 4096, profile="6.12"))
+    comparison = compare("iscsi_tcp", 4096, profile="6.12")
+    drawing = Bars(comparison)
+    drawing.update(comparison)
     assert [(e.get_text(), e.get_color()) for e in drawing.endings][2:4] == [
         ("refused (-EIO)", BAD),
         ("delivered", GOOD),
     ]
-    drawing.update({}, compare("iscsi_tcp", 4096))
+    drawing.update(compare("iscsi_tcp", 4096))
     assert {e.get_text() for e in drawing.endings} == {"delivered"}
 
 
 def test_words_say_the_same_as_the_bars():
-    first, *_ = bars_text(compare("iscsi_tcp", 4096, ("copy_in_stack", "fix_callers"))).splitlines()
+    first, *_ = compare("iscsi_tcp", 4096, ("copy_in_stack", "fix_callers")).text.splitlines()
     assert first == (
         "copy_in_stack: delivered; send calls 1, bytes copied 48, frag slots 2, allocator operations 4, "
         "pinned bytes (peak) 36,864, pushes 1"
@@ -44,6 +45,5 @@ def test_words_say_the_same_as_the_bars():
 
 
 def test_what_the_stack_takes_from_its_allocator_is_counted_like_the_caller_s():
-    stack, caller = (row["counters"] for row in compare("iscsi_tcp", 4096, ("copy_in_stack", "fix_callers"))["rows"])
-    counted = [[counters[name] for name in ("kmallocs", "frag_allocs", "frag_frees")] for counters in (stack, caller)]
-    assert counted == [[1, 1, 1], [0, 1, 1]]
+    table = compare("iscsi_tcp", 4096, ("copy_in_stack", "fix_callers")).table
+    assert table[["kmallocs", "frag_allocs", "frag_frees"]].to_numpy().tolist() == [[1, 1, 1], [0, 1, 1]]

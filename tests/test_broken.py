@@ -7,8 +7,8 @@ from splicelab._jit import jit
 from splicelab.alternatives import OWN, alternative
 from splicelab.callers import load_callers
 from splicelab.evidence.counted.broken import BrokenError
-from splicelab.evidence.counted.compare import as_table, compare
-from splicelab.evidence.counted.run import ending, outcome, run
+from splicelab.evidence.counted.compare import compare
+from splicelab.evidence.counted.run import run
 from splicelab.kernel.frag import PAGE_PER_OBJECT, frag_alloc, frag_free
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.memory import get_page, put_page
@@ -16,9 +16,7 @@ from splicelab.kernel.message import add_piece, build, release, splice_flag
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg
 from splicelab.kernel.world import ATTACH_SLAB, MSG_MORE, PAGE_SIZE
-from splicelab.show.bars import bars, bars_text
 from splicelab.show.grid import FILL
-from splicelab.show.message_explorer import message_explorer
 
 CALLERS = load_callers()
 SIW = CALLERS["siw"]
@@ -135,7 +133,7 @@ def test_what_breaks_memory_is_an_error_that_says_what(wrong, told):
     (row,) = compare("iscsi_tcp", 4096, ("mine",), "6.12", messages=3, **options)["rows"]
     assert row["outcome"].endswith(told) and row["counters"]["sends"] == 3
     OWN.clear()
-    assert outcome(run(SIW, "plain_copy")) == "delivered", "the next run begins afresh"
+    assert run(SIW, "plain_copy").outcome == "delivered", "the next run begins afresh"
 
 
 def forgets_the_trailer(w):
@@ -215,22 +213,25 @@ def test_what_spoils_the_message_is_its_outcome_in_words(wrong, told):
     alternative("mine")(wrong)
     options = {"owners": {"header": "static", "trailer": "static"}, "ack_delay": 1, "lose_every": 2}
     tally = run(SIW, "mine", "6.12", 8, **options)
-    assert outcome(tally) == told and ending(told) in FILL
-    (row,) = compare("siw", 4096, ("mine",), "6.12", messages=8, **options)["rows"]
-    assert row["outcome"] == told
+    assert tally.outcome == told and tally.ending in FILL
+    assert compare("siw", 4096, ("mine",), "6.12", messages=8, **options).tallies["mine"].outcome == told
 
 
 def test_table_explorer_and_bars_say_it_too():
     alternative("mine")(forgets_the_trailer)
     said = "short send: message 1: 4 bytes fewer arrived than were meant: from byte 4,112 (trailer) on"
     comparison = compare("siw", 4096, ("plain_copy", "mine"))
-    assert as_table(comparison, ("sends",)).outcome["mine"] == said and said in bars_text(comparison)
-    assert_legible(bars(comparison, "mine"))
-    explorer = message_explorer("mine")
-    explorer.controls["pages"].value = 1
+    assert comparison.table.outcome["mine"] == said and said in comparison.text
+    assert_legible(comparison.figure)
+    explorer = explore(partial(trace_message, "siw", "mine"), payload_bytes=[4096, 8192])
+    explorer.controls["payload_bytes"].value = 8192
+    explorer.controls["payload_bytes"].value = 4096
     assert said in explorer._words.value and said in explorer._repr_mimebundle_()[0]["text/plain"]
     alternative("leaks")(leaks_a_fragment)
-    explorer = message_explorer("plain_copy")
+    explorer = explore(partial(trace_message, "siw"), alternative=["plain_copy", "leaks"])
     with pytest.raises(BrokenError, match="leaked: "):
-        message_explorer("leaks")
+        explore(partial(trace_message, "siw", "leaks"))
+    explorer.controls["alternative"].value = "leaks"
+    assert isinstance(explorer.error, BrokenError)
+    explorer.controls["alternative"].value = "plain_copy"
     assert explorer.error is None, "the others go on"

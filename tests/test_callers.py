@@ -6,7 +6,7 @@ import pytest
 
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.recorded.recordings import caller_operations
+from splicelab.evidence.recorded.recordings import operations
 from splicelab.paths import DATA
 from splicelab.tables import read_rows
 
@@ -92,7 +92,7 @@ def from_recording(call):
 
 def test_rows_say_what_was_recorded_call_for_call():
     compared = set()
-    for operation in caller_operations().query("caller != 'siw' and cfg != 'dd'").itertuples():
+    for operation in operations().query("caller != 'siw' and cfg != 'dd'").itertuples():
         what, _, direction, payload_bytes, offset, _ = operation.op.split("|")
         key, more_bytes = RECORDED_AS.get((what, direction, operation.role), (None, 0))
         payload_bytes = int(payload_bytes)
@@ -112,7 +112,7 @@ def test_rows_say_what_was_recorded_call_for_call():
 
 def test_every_spliced_fpdu_of_siw_has_the_flags_of_its_row():
     fpdus = 0
-    for operation in caller_operations().query("caller == 'siw' and kernel == '6.12.117'").itertuples():
+    for operation in operations().query("caller == 'siw' and kernel == '6.12.117'").itertuples():
         calls = [from_recording(call) for call in operation.calls]
         for place, call in enumerate(calls):
             if call == ("copy", 16, FLAG_BITS["MORE"]):

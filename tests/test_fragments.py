@@ -13,7 +13,7 @@ SHARED = ("page_frag_down", "page_frag_up", "sk_page_frag", "v3_per_cpu")
 
 
 def first_offsets(allocator, *sizes_bytes, count=4):
-    return block_offsets(allocator, sizes_bytes)[0][:count].tolist()
+    return block_offsets(allocator, sizes_bytes)[0][:count]
 
 
 def test_offsets_are_those_of_the_kernel():
@@ -49,26 +49,26 @@ def test_without_order_3_a_block_is_one_page(allocator):
 
 
 def test_a_header_pins_a_block_and_truesize_is_charged_the_header():
-    table = shoot_out(Load((48,), messages=1))
+    table = shoot_out((48,), messages=1).table
     assert set(table["held_peak_bytes"]) == {48}
     assert set(table.loc[list(SHARED), "pinned_peak_bytes"]) == {32768}
     assert set(table.loc[["page_per_object", "kmalloc"], "pinned_peak_bytes"]) == {4096}
 
 
 def test_upward_pieces_share_a_frag_and_downward_ones_do_not():
-    coalesced = shoot_out(Load((48, 4), in_flight=4, messages=100))["coalesced"]
+    coalesced = shoot_out((48, 4), in_flight=4, messages=100).table["coalesced"]
     assert coalesced["page_frag_up"] == coalesced["sk_page_frag"] > 190
     assert coalesced[["page_frag_down", "v3_per_cpu", "page_per_object", "kmalloc"]].sum() == 0
-    assert (shoot_out(Load((48,), messages=100))["coalesced"] == 0).all(), "nothing stands in the queue before it"
+    assert (shoot_out((48,), messages=100).table["coalesced"] == 0).all(), "nothing stands in the queue before it"
 
 
 def test_a_block_is_used_again_only_when_nothing_of_it_is_in_flight():
-    alone, delayed = (shoot_out(Load(in_flight=n))["new_pages"][list(SHARED)] for n in (1, 2))
+    alone, delayed = (shoot_out(in_flight=n).table["new_pages"][list(SHARED)] for n in (1, 2))
     assert (alone == 8).all() and (delayed > 100).all()
 
 
 def test_a_lost_message_holds_what_is_behind_it():
-    even, lossy = (shoot_out(Load((48,), 64, lose_every=n)) for n in (0, 10))
+    even, lossy = (shoot_out((48,), in_flight=64, lose_every=n).table for n in (0, 10))
     assert (lossy["held_peak_bytes"] == 2 * even["held_peak_bytes"]).all()
     assert lossy["pinned_peak_bytes"]["page_per_object"] == 2 * even["pinned_peak_bytes"]["page_per_object"]
 
@@ -82,15 +82,15 @@ def test_a_lost_message_holds_what_is_behind_it():
     st.integers(1, 120),
 )
 def test_pieces_in_flight_never_overlap(allocator, sizes_bytes, in_flight, lose_every, order3_fails, messages):
-    load = Load(tuple(sizes_bytes), in_flight, lose_every, order3_fails, messages)
-    filling = fill(allocator, load)
+    load = Load(tuple(sizes_bytes), in_flight, lose_every, order3_fails, messages)._asdict()
+    filling = fill(allocator, **load)
     flying = sorted(filling.pieces[filling.acked :])
     assert all(start + size <= after for (start, size), (after, _) in zip(flying, flying[1:], strict=False))
     assert filling.held_bytes == sum(size for _, size in flying) <= filling.pinned_bytes
     assert len(filling.pieces) + filling.refused == messages * len(sizes_bytes)
     assert not filling.refused or (allocator == "kmalloc" and order3_fails), "only slabs need more than one page"
     assert filling.pinned_bytes >= PAGE_SIZE * len({address // PAGE_SIZE for address, _ in flying})
-    table = shoot_out(load, (allocator,))
+    table = shoot_out(allocators=(allocator,), **load).table
     assert table["held_peak_bytes"].item() >= filling.held_bytes
     assert table["frag_slots"].item() + table["coalesced"].item() >= len(filling.pieces)
 
@@ -109,6 +109,6 @@ def test_pieces_in_flight_never_overlap(allocator, sizes_bytes, in_flight, lose_
 )
 def test_a_load_that_the_model_cannot_hold_is_refused(allocator, load, said):
     with pytest.raises(InputError, match=said):
-        fill(allocator, load)
+        fill(allocator, **load._asdict())
     with pytest.raises(InputError):
-        shoot_out(load, (allocator,))
+        shoot_out(allocators=(allocator,), **load._asdict())

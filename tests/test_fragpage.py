@@ -6,20 +6,11 @@ import numpy as np
 import pytest
 from legible import assert_legible
 
-from splicelab.evidence.counted.fragments import Load, fill, shoot_out
+from splicelab.evidence.counted.fragments import Load, fill
+from splicelab.evidence.counted.pinned import pinned
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.show.canvas import LiveCanvas
-from splicelab.show.fragpage import (
-    ACKED,
-    IN_FLIGHT,
-    OTHER,
-    UNUSED,
-    FragPage,
-    cells,
-    fragpage,
-    fragpage_text,
-    pinned_map,
-)
+from splicelab.show.fragpage import ACKED, IN_FLIGHT, OTHER, UNUSED, FragPage, cells
 
 EXTREMES = [
     Load(sizes, in_flight, 0, fails, messages)
@@ -28,7 +19,7 @@ EXTREMES = [
 
 
 def test_cells_are_the_pieces():
-    shown = cells(fill("page_frag_down", Load((48, 4), in_flight=1, messages=2)))
+    shown = cells(fill("page_frag_down", (48, 4), messages=2))
     assert shown.shape == (8, 1024)
     assert (shown[7, -13:] == [ACKED + 1] + [ACKED] * 12).all()
     assert (shown[7, -26:-13] == [IN_FLIGHT + 1] + [IN_FLIGHT] * 12).all()
@@ -36,13 +27,13 @@ def test_cells_are_the_pieces():
 
 
 def test_pages_of_others_stay_white():
-    shown = cells(fill("kmalloc", Load((48,), messages=1)))
+    shown = cells(fill("kmalloc", (48,), messages=1))
     assert np.unique(shown[0]).tolist() == [OTHER] and shown[1, :13].tolist() == [IN_FLIGHT] * 12 + [UNUSED]
 
 
 def test_a_piece_in_flight_is_never_painted_over():
     for allocator in ALLOCATORS:
-        filling = fill(allocator, Load((48,), in_flight=20, messages=2000))
+        filling = fill(allocator, (48,), in_flight=20, messages=2000)
         start = filling.first_page * 4096
         inside = [address for address, _ in filling.pieces[filling.acked :] if 0 <= address - start < 32768]
         assert (cells(filling) >= IN_FLIGHT).sum() == 12 * len(inside)
@@ -51,29 +42,24 @@ def test_a_piece_in_flight_is_never_painted_over():
 @pytest.mark.parametrize("load", EXTREMES, ids=str)
 @pytest.mark.parametrize("allocator", ["page_frag_down", "page_per_object"])
 def test_the_picture_is_legible(allocator, load):
-    assert_legible(fragpage(fill(allocator, load)))
+    assert_legible(fill(allocator, **load._asdict()).figure)
 
 
 def test_there_and_back_gives_the_same_picture():
     canvas = LiveCanvas(FragPage())
-    fillings = [fill("page_frag_down", Load(messages=messages)) for messages in (3, 300, 3)]
-    first, second, third = (canvas.png({}, filling) for filling in fillings)
+    fillings = [fill("page_frag_down", messages=messages) for messages in (3, 300, 3)]
+    first, second, third = (canvas.png(filling) for filling in fillings)
     assert first == third != second
-    assert first == LiveCanvas(FragPage()).png({}, fillings[0])
+    assert first == LiveCanvas(FragPage()).png(fillings[0])
 
 
 def test_words_say_the_same():
-    filling = fill("page_frag_down", Load((48, 4), in_flight=16, messages=300))
-    assert fragpage_text({}, filling) == (
-        "600 pieces cut from 8 fresh pages, 32 in flight: charged 832 bytes, pinned 32,768 bytes"
-    )
+    filling = fill("page_frag_down", (48, 4), in_flight=16, messages=300)
+    assert filling.text == ("600 pieces cut from 8 fresh pages, 32 in flight: charged 832 bytes, pinned 32,768 bytes")
 
 
 def test_the_map_is_legible_and_says_each_number():
-    tables = {
-        title: shoot_out(Load(order3_fails=fails))[["pinned_peak_bytes"]] / 1024
-        for title, fails in (("order-3 blocks", False), ("single pages", True))
-    }
-    figure = pinned_map(tables)
+    circumstances = {"order-3 blocks": {}, "single pages": {"order3_fails": True}}
+    figure = pinned(circumstances, (48,), (1,)).figure
     assert_legible(figure)
     assert [text.get_text() for text in figure.axes[0].texts] == ["32", "32", "32", "32", "4", "4"]

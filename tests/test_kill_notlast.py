@@ -3,7 +3,7 @@
 import pytest
 
 from splicelab.callers import load_callers
-from splicelab.evidence.counted.run import outcome, run
+from splicelab.evidence.counted.run import run
 
 CALLERS = load_callers()
 
@@ -21,7 +21,7 @@ def test_the_flag_is_gone_and_every_call_pushes(key, mtu):
     assert after.sendpages_notlast == 0
     assert after.tcp_push == after.sends == before.sends
     assert before.tcp_push == before.sends - before.sendpages_notlast
-    assert outcome(after) == outcome(before)
+    assert after.outcome == before.outcome
     same = ("sent_bytes", "received_bytes", "copies", "copied_bytes", "sendpages", "kmallocs", "frag_allocs")
     assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
     assert after.skbs >= before.skbs

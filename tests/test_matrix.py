@@ -3,7 +3,7 @@
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.matrix import MESSAGES, VMALLOC_STACK, matrix, promise
+from splicelab.evidence.counted.matrix import MESSAGES, VMALLOC_STACK, Matrix, matrix
 from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.memory import KINDS, sendpage_ok
 from splicelab.kernel.message import OWNERS, alloc_owned
@@ -13,7 +13,7 @@ from splicelab.kernel.world import PAGE_SIZE
 
 @pytest.fixture(scope="module")
 def table():
-    return matrix()
+    return matrix().table
 
 
 def piece_end(owner, kernel, is_again):
@@ -56,7 +56,7 @@ def test_bytes_copied_are_those_of_the_pieces_copied(table):
 
 
 def test_the_promise_holds_for_all_without_the_flag_and_for_some_with_it(table):
-    kept = promise(table)
+    kept = Matrix(table).promise
     assert (kept.xs("no flag", level="flag").kept == 144).all() and (kept.of == 144).all()
     with_flag = kept.xs("flag", level="flag").kept
     assert with_flag["6.12"] < with_flag["6.12+v3"] < with_flag["6.1"] == 144

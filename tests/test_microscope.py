@@ -125,7 +125,7 @@ def test_words_say_what_is_drawn():
 def test_the_source_shown_is_that_of_the_package():
     shown = Source("copy_in_stack")
     assert "sent = sendmsg(w, splice_flag(w))" in repr(shown)
-    text, style = re.sub("<[^>]*>", "", shown._repr_html_()), shown._repr_html_().partition(">")[0]
+    text, style = re.sub("<[^>]*>", "", shown.html), shown.html.partition(">")[0]
     assert unescape(text) == repr(shown)
     assert all(rule in style for rule in ("font-family:monospace", "white-space:pre", "color:", "background:"))
     with pytest.raises(InputError, match="copy_in_stack"):

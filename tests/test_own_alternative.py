@@ -13,7 +13,7 @@ from splicelab.alternatives import BUILT_IN, OWN, alternative
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import compare
-from splicelab.evidence.counted.run import ending, outcome, run
+from splicelab.evidence.counted.run import run
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.message import add_piece, build, release
 from splicelab.kernel.tcp import sendmsg
@@ -68,12 +68,12 @@ def header_apart(w):
 def test_a_readers_own_function_stands_beside_the_others():
     alternative("header apart")(header_apart)
     comparison = compare("siw", 8192)
-    assert [row["alternative"] for row in comparison["rows"]] == [*BUILT_IN, "header apart"]
-    own, plain = comparison["rows"][-1], comparison["rows"][0]
-    assert own["outcome"] == "delivered" and own["counters"]["sends"] == 2
-    assert own["counters"]["copied_bytes"] == plain["counters"]["copied_bytes"]
+    assert list(comparison.tallies) == [*BUILT_IN, "header apart"]
+    own, plain = comparison.tallies["header apart"], comparison.tallies["plain_copy"]
+    assert own.outcome == "delivered" and own.sends == 2
+    assert own.copied_bytes == plain.copied_bytes
     tally = run(SIW, "header apart", "6.1", 20, payload_bytes=5000, ack_delay=2, lose_every=3)
-    assert outcome(tally) == "delivered" and tally.received_bytes >= 20 * 5020
+    assert tally.outcome == "delivered" and tally.received_bytes >= 20 * 5020
 
 
 def test_a_cell_may_be_run_again_with_a_changed_function():
@@ -84,7 +84,7 @@ def test_a_cell_may_be_run_again_with_a_changed_function():
     def nothing(w):
         return -5
 
-    assert ending(outcome(run(SIW, "mine"))) == "refused (-EIO)"
+    assert run(SIW, "mine").ending == "refused (-EIO)"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -16,7 +16,7 @@ from splicelab.paths import DATA
 
 @pytest.fixture(scope="module")
 def recorded():
-    return traces.read_recorded()
+    return traces.recordings()
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,10 @@ def lines():
 
 
 def test_every_counter_and_every_skb_of_every_recorded_message(recorded, predicted, capsys):
-    table = traces.agreement(recorded, predicted)
+    agreement = traces.Agreement(traces.beside(recorded, predicted))
+    table = agreement.table
     with capsys.disabled():
-        print("\npredicted exactly / recorded, in messages:", traces.crosstab(table).to_string(), sep="\n")
+        print("\npredicted exactly / recorded, in messages:", agreement.wide.to_string(), sep="\n")
     wrong = traces.beside(recorded, predicted).query("equal == False")
     assert len(wrong) == 0, f"\n{wrong.head(20).to_string()}"
     per_counter = table.groupby("counter")["total"].sum()

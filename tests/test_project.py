@@ -15,10 +15,10 @@ from splicelab.paths import REPOSITORY
 PACKAGE = REPOSITORY / "splicelab"
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python", "dask": "dask-core"}
 FLOORS = [  # from the ground up: a module imports its own floor and those before it
-    ("errors", "paths", "_jit", "tables"),
+    ("errors", "paths", "_jit", "tables", "result"),
     ("kernel",),
     ("callers",),
-    ("alternatives",),
+    ("alternatives", "own"),
     ("evidence",),
     ("show",),
     ("cli", "doctor", "__main__"),

@@ -9,7 +9,7 @@ from splicelab.errors import InputError
 from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe, pattern
 from splicelab.evidence.counted.predict import predict_one
 from splicelab.evidence.counted.scenarios import call_bytes
-from splicelab.evidence.recorded.recordings import read_recorded
+from splicelab.evidence.recorded.recordings import recordings
 from splicelab.kernel.world import new_world
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.message import MessageDrawing, beside_picture, in_words, message_picture, sweep_picture
@@ -43,7 +43,7 @@ def test_looking_changes_nothing():
 
 
 def test_a_recorded_message_is_seen_behind_the_ones_before_it():
-    recorded = next(row for row in read_recorded() if row.kind == "copy3" and row.scenario.kernel == "6.12")
+    recorded = next(row for row in recordings() if row.kind == "copy3" and row.scenario.kernel == "6.12")
     seen = observe(recorded.scenario, 1)
     assert seen.counters == recorded.messages[1]
     assert [position for _, position, _ in seen.tcp_calls] == [0, 48, 4144]
@@ -56,7 +56,7 @@ def test_what_is_acked_depends_on_what_was_sent():
 
 @pytest.mark.parametrize("kind", RECORDED_AS)
 def test_patterns_are_those_that_were_recorded(kind):
-    rows = [row.scenario for row in read_recorded() if row.kind == kind]
+    rows = [row.scenario for row in recordings() if row.kind == kind]
     scenario = next(s for s in rows if sum(map(call_bytes, s.messages[0].calls)) == 4148)
     assert pattern(*RECORDED_AS[kind]).messages[0].calls == scenario.messages[0].calls
 

@@ -9,8 +9,9 @@ from pandas.testing import assert_frame_equal
 from splicelab.errors import InputError
 from splicelab.evidence.counted import sweep as module
 from splicelab.evidence.counted.compare import pick_caller
-from splicelab.evidence.counted.run import Tally, run
+from splicelab.evidence.counted.run import run
 from splicelab.evidence.counted.sweep import sweep
+from splicelab.evidence.counted.tally import Tally
 
 GRID = {
     "caller": ["siw", "iscsi_tcp"],
@@ -38,7 +39,7 @@ class Inline(Executor):
 
 @pytest.fixture(scope="module")
 def table():
-    return sweep(GRID, Inline())
+    return sweep(GRID, Inline()).table
 
 
 def test_a_row_is_a_run(table):
@@ -50,14 +51,14 @@ def test_a_row_is_a_run(table):
 
 
 def test_threads_give_the_same_table(table):
-    assert_frame_equal(sweep(GRID), table)
+    assert_frame_equal(sweep(GRID).table, table)
     with ThreadPoolExecutor(5) as threads:
-        assert_frame_equal(sweep(GRID, threads), table)
+        assert_frame_equal(sweep(GRID, threads).table, table)
 
 
 def test_processes_give_the_same_table(table):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        assert_frame_equal(sweep(GRID, processes), table)
+        assert_frame_equal(sweep(GRID, processes).table, table)
 
 
 def test_a_dask_cluster_gives_the_same_table(table):
@@ -65,7 +66,7 @@ def test_a_dask_cluster_gives_the_same_table(table):
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert len(client.scheduler_info()["workers"]) == 2
-        found = sweep(GRID, client.get_executor())
+        found = sweep(GRID, client.get_executor()).table
     assert found.to_csv() == table.to_csv()
     assert_frame_equal(found, table)
 
@@ -75,11 +76,11 @@ def test_an_interrupted_sweep_goes_on_with_the_rest(table, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sweep(GRID, Inline(5), store)
     rest = Inline()
-    assert_frame_equal(sweep(GRID, rest, store), table)
+    assert_frame_equal(sweep(GRID, rest, store).table, table)
     assert rest.ran < 16 - 1
     done = Inline(0)
-    assert_frame_equal(sweep(GRID, done, store), table)
-    assert_frame_equal(sweep({**GRID, "caller": "siw"}, done, store), table[:8])
+    assert_frame_equal(sweep(GRID, done, store).table, table)
+    assert_frame_equal(sweep({**GRID, "caller": "siw"}, done, store).table, table[:8])
     assert list(tmp_path.iterdir()) == [store]
 
 
@@ -132,12 +133,12 @@ def test_a_name_in_no_table_is_refused_before_anything_runs(change, said):
 
 
 def test_what_cannot_be_sent_is_a_row_that_says_so():
-    found = sweep({"caller": "siw", "alternative": "plain_copy", "payload_bytes": [4096, 1 << 21], "messages": 1})
+    found = sweep({"caller": "siw", "alternative": "plain_copy", "payload_bytes": [4096, 1 << 21], "messages": 1}).table
     assert found["outcome"][0] == "taken" and found["outcome"][1].startswith("not run: ")
     assert found["sends"].isna().tolist() == [False, True]
 
 
 def test_with_bytes_moved_the_outcome_is_what_arrived():
     grid = {"caller": "iscsi_tcp", "alternative": "copy_in_stack", "profile": ["6.12", "6.12+v3"]}
-    found = sweep({**grid, "messages": 5, "moves_bytes": True})
+    found = sweep({**grid, "messages": 5, "moves_bytes": True}).table
     assert list(found["outcome"]) == ["refused (-EIO)", "delivered"]

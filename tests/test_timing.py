@@ -76,7 +76,7 @@ def test_few_samples_have_no_interval():
 
 def test_compare_measures_what_kernels_cost(clock):
     result = time_kernels({"A": clock.kernel(100), "B": clock.kernel(250)}, samples=9)
-    table = result.table()
+    table = result.table
     assert list(table["median_ns"]) == [100, 250, 100]
     assert table.loc["B", "ratio"] == 2.5
     assert list(table["verdict"]) == ["baseline", "slower", "same"]
@@ -137,7 +137,7 @@ def test_an_interrupt_before_any_round_is_passed_on(clock):
 def test_plain_text_is_stable_and_html_has_the_numbers():
     result = made_up(1.2)
     assert repr(result) == "timed: 31 samples, see table"
-    html = result._repr_html_()
+    html = result.html
     assert "slower" in html and "1.2" in html and "abacus" in html and "A/A" in html
 
 

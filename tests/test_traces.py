@@ -13,7 +13,7 @@ from splicelab.paths import DATA
 
 @pytest.fixture(scope="module")
 def recorded():
-    return traces.read_recorded()
+    return traces.recordings()
 
 
 def as_predicted(recorded):
@@ -67,14 +67,15 @@ def test_what_was_noticed_in_the_recordings(recorded):
 
 
 def test_a_perfect_prediction_is_exact_wherever_something_was_recorded(recorded):
-    table = traces.agreement(recorded, as_predicted(recorded))
+    agreement = traces.Agreement(traces.beside(recorded, as_predicted(recorded)))
+    table = agreement.table
     assert (table["exact"] == table["total"]).all()
     assert list(table.columns) == ["kernel", "mtu", "kind", "counter", "exact", "total", "left_out"]
     per_counter = table.groupby("counter")[["total", "left_out"]].sum()
     assert per_counter.loc["tcp_push"].tolist() == [1200, 0]
     assert per_counter.loc["skbs"].tolist() == [1117, 83]
     assert per_counter.loc["copies"].tolist() == [1117, 83]
-    wide = traces.crosstab(table)
+    wide = agreement.wide
     assert list(wide.columns) == list(traces.COUNTERS)
     assert wide.loc[("6.12", 65536, "plain"), "tcp_push"] == "36/36"
 
@@ -89,7 +90,7 @@ def test_one_wrong_counter_shows_where(recorded):
         [recorded[0].scenario.id, 1, "tcp_push"],
         [recorded[0].scenario.id, 2, "skbs"],
     ]
-    table = traces.agreement(recorded, predicted)
+    table = traces.Agreement(traces.beside(recorded, predicted)).table
     assert (table["total"] - table["exact"]).sum() == 2
 
 
@@ -106,7 +107,7 @@ def test_a_prediction_of_something_else_is_refused(recorded):
 
 
 def test_kernel_senders_as_the_summaries_count_them():
-    table = traces.caller_operations()
+    table = traces.operations()
     summaries = {}
     for name in ("nvme", "nfs"):
         with open(DATA / "recordings" / "callers" / f"{name}-summary.csv", newline="") as file:
@@ -124,7 +125,7 @@ def row(table, kernel, op, role):
 
 
 def test_what_killing_notlast_changed_for_nvme_and_nfsd():
-    table = traces.caller_operations()
+    table = traces.operations()
     old = row(table, "6.1.192", "nvme|none|read|4096|0|0", "T")
     new = row(table, "6.12.117", "nvme|none|read|4096|0|0", "T")
     assert [size for _, size, _, _ in old["calls"]] == [size for _, size, _, _ in new["calls"]] == [24, 4096, 24]
@@ -135,7 +136,7 @@ def test_what_killing_notlast_changed_for_nvme_and_nfsd():
 
 
 def test_the_crc_of_siw_leaves_alone_after_a_spliced_page():
-    table = traces.caller_operations()
+    table = traces.operations()
     for kernel in ("6.1.192", "6.12.117"):
         op = row(table, kernel, "siw|rping|65536|4096", "s1")
         other = row(table, kernel, "siw|rping|65536|4096", "s0")

@@ -49,7 +49,7 @@ def test_an_estimate_is_counts_times_costs(costs):
 def test_an_estimate_says_what_it_leaves_out_and_keeps_numbers_in_html(costs):
     result = estimate({"kmallocs": 1}, costs)
     assert "locks" in repr(result) and "DMA" in repr(result) and "7" not in repr(result)
-    assert "7 ns" in result._repr_html_() and "locks" in result._repr_html_() and "abacus" in result._repr_html_()
+    assert "7 ns" in result.html and "locks" in result.html and "abacus" in result.html
 
 
 @pytest.mark.parametrize("options", [{"allocator": "slub"}, {"heat": "tepid"}])
@@ -62,7 +62,7 @@ def test_unknown_names_are_refused(costs, options):
 def test_measured_costs_are_in_order():
     costs = module.unit_costs(samples=7)
     assert repr(costs) == "timed: 7 samples, see table"
-    assert "verdict" not in costs.table().columns
+    assert "verdict" not in costs.table.columns
     assert costs.cost("copy 65536 B cold")[0] > costs.cost("copy 128 B hot")[0]
     assert costs.cost(COLD_LINE)[0] > 1
     assert costs.cost("copy 16 B hot" + AGAIN)[0] > 0

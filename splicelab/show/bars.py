@@ -1,9 +1,8 @@
 """Comparison bars: the alternatives side by side, one panel a counter, and in words how the message ended."""
 
-from matplotlib.figure import Figure
-
-from splicelab.alternatives import BUILT_IN
-from splicelab.evidence.counted.run import ending as short
+from splicelab.evidence.counted.compare import Comparison
+from splicelab.evidence.counted.tally import Tally
+from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 # Words for each panel, and the counters whose sum it shows.
@@ -18,15 +17,17 @@ SHOWN = {
 GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", OWNERS["copied"].colour
 
 
-def readings(row: dict) -> list[int]:
+def readings(tally: Tally) -> list[int]:
     """Return the shown numbers of one row of a comparison."""
-    return [sum(row["counters"][name] for name in names) for names in SHOWN.values()]
+    return [sum(getattr(tally, name) for name in names) for names in SHOWN.values()]
 
 
-class Bars:
-    """A row an alternative, a panel a counter; the longest bar of a panel fills it. ``chosen`` is drawn dark."""
+@shows(Comparison)
+class Bars(Drawing):
+    """A row an alternative, a panel a counter; the longest bar of a panel fills it. The chosen one is drawn dark."""
 
-    def __init__(self, alternatives: tuple[str, ...] = BUILT_IN, chosen: str = ""):
+    def __init__(self, result: Comparison):
+        alternatives, chosen = list(result.tallies), result.chosen
         rows = range(len(alternatives))
         self.figure, panels = new_figure(9.5, 1.3 + 0.36 * len(rows), 1, len(SHOWN) + 1, sharey=True)
         self.figure.get_layout_engine().set(w_pad=0.06, wspace=0.01)
@@ -46,26 +47,24 @@ class Bars:
         self.endings = [panels[-1].text(0, row, "corrupt bytes", va="center", fontweight="bold") for row in rows]
         self.moving = [*sum(self.bars, []), *sum(self.numbers, []), *self.endings]
 
-    def update(self, values: dict, result: dict) -> None:
+    def update(self, result: Comparison) -> None:
         """Show a comparison of the same alternatives."""
-        table = [readings(row) for row in result["rows"]]
+        table = [readings(tally) for tally in result.tallies.values()]
         for column, (bars, numbers) in enumerate(zip(self.bars, self.numbers, strict=True)):
             longest = max(max(row[column] for row in table), 1)
             for row, bar, number in zip(table, bars, numbers, strict=True):
                 bar.set_width(row[column] / longest)
                 number.set(x=row[column] / longest + 0.06, text=f"{row[column]:,}")
-        for ending, row in zip(self.endings, result["rows"], strict=True):
-            ending.set(text=short(row["outcome"]), color=GOOD if row["outcome"] == "delivered" else BAD)
+        for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
+            ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else BAD)
 
+    @classmethod
+    def of(cls, result: Comparison) -> "Bars":
+        """Return a drawing with a row for each alternative."""
+        return cls(result)
 
-def bars(comparison: dict, chosen: str = "") -> Figure:
-    """Return a figure of what `splicelab.evidence.counted.compare.compare` gives."""
-    drawing = Bars(tuple(row["alternative"] for row in comparison["rows"]), chosen)
-    drawing.update({}, comparison)
-    return drawing.figure
-
-
-def bars_text(comparison: dict) -> str:
-    """Return the same numbers in words, a line an alternative."""
-    words = "{alternative}: {outcome}; " + ", ".join(f"{title} {{:,}}" for title in SHOWN).replace("\n", " ")
-    return "\n".join(words.format(*readings(row), **row) for row in comparison["rows"])
+    @staticmethod
+    def words(result: Comparison) -> str:
+        """Say the same numbers, a line an alternative."""
+        shown = ", ".join(f"{title} {{:,}}" for title in SHOWN).replace("\n", " ")
+        return "\n".join(f"{name}: {t.outcome}; {shown.format(*readings(t))}" for name, t in result.tallies.items())

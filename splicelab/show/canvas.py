@@ -36,7 +36,7 @@ class Drawing:
     @classmethod
     def picture(cls, result: Result) -> Figure:
         """Return the figure of one result, for a page."""
-        drawing = settled(cls.of(result))
+        drawing = cls.of(result)
         drawing.update(result)
         return drawing.figure
 

@@ -6,7 +6,7 @@ from inspect import signature
 from threading import RLock
 from typing import Any
 
-from ipywidgets import HTML, Box, Image, Layout, VBox, ValueWidget, Widget, fixed, interactive
+from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
 from splicelab.result import Result, crisp_png
 from splicelab.show.canvas import LiveCanvas, settled

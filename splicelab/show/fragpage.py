@@ -1,15 +1,14 @@
 """A block of memory while an allocator fills it, and the shoot-out as bars and as a map of what stays pinned."""
 
-from collections.abc import Mapping
-
 import numpy as np
-import pandas as pd
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling
+from splicelab.evidence.counted.pinned import PinnedMap
 from splicelab.kernel.world import PAGE_SIZE
+from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 CELL_BYTES = 4
@@ -36,7 +35,8 @@ def cells(filling: Filling) -> np.ndarray:
     return codes.reshape(WINDOW_PAGES, -1)
 
 
-class FragPage:
+@shows(Filling)
+class FragPage(Drawing):
     """Eight pages filling up, and what the pieces in flight are charged for against what they pin."""
 
     def __init__(self):
@@ -61,7 +61,7 @@ class FragPage:
         self.words = [bars.text(1.3, row - 0.3, "", va="center") for row in (0, 1)]
         self.moving = [self.image, gaps, *self.bars, *self.words]
 
-    def update(self, values: Mapping, filling: Filling) -> None:
+    def update(self, filling: Filling) -> None:
         """Show another filling."""
         self.image.set_data(cells(filling))
         shown = (filling.held_bytes, "charged (truesize)"), (filling.pinned_bytes, "really pinned")
@@ -70,33 +70,24 @@ class FragPage:
             words.set_text(f"{name}: {size_bytes:,} B")
 
 
-def fragpage(filling: Filling) -> Figure:
-    """Return a figure of what `splicelab.evidence.counted.fragments.fill` gives."""
-    drawing = FragPage()
-    drawing.update({}, filling)
-    return drawing.figure
+@shows(PinnedMap)
+class PinnedPanels(Drawing):
+    """A panel a circumstance, a row an allocator, a column a number in flight."""
 
-
-def fragpage_text(values: Mapping, filling: Filling) -> str:
-    """Return a filling in words."""
-    in_flight = len(filling.pieces) - filling.acked
-    cut = f"{len(filling.pieces):,} pieces cut from {filling.fresh_pages:,} fresh pages, {in_flight:,} in flight"
-    refused = f"; {filling.refused:,} pieces refused" if filling.refused else ""
-    return f"{cut}: charged {filling.held_bytes:,} bytes, pinned {filling.pinned_bytes:,} bytes{refused}"
-
-
-def pinned_map(results: Mapping[str, pd.DataFrame]) -> Figure:
-    """Return what stays pinned, in KiB: a panel a circumstance, a row an allocator, a column a number in flight."""
-    height_in = 1.5 + 0.34 * max(map(len, results.values()))
-    figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)
-    figure.suptitle("KiB pinned at the peak", fontsize=11)
-    for axes, (title, table) in zip(panels[0], results.items(), strict=True):
-        axes.imshow(table, cmap="YlOrBr", norm=LogNorm(1, LONGEST_BYTES >> 8), aspect="auto")
-        axes.set(title=title, xlabel=axis_label("messages in flight", COUNTED))
-        axes.set_xticks(range(table.shape[1]), table.columns)
-        axes.set_yticks(range(len(table)), table.index)
-        axes.tick_params(length=0)
-        for (row, column), pinned_kib in np.ndenumerate(table.to_numpy()):
-            ink = "white" if pinned_kib > LIGHT_TEXT_KIB else "black"
-            axes.text(column, row, f"{pinned_kib:,.0f}", ha="center", va="center", color=ink)
-    return figure
+    @classmethod
+    def picture(cls, result: PinnedMap) -> Figure:
+        """Return the figure of one result."""
+        results = result.tables
+        height_in = 1.5 + 0.34 * max(map(len, results.values()))
+        figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)
+        figure.suptitle("KiB pinned at the peak", fontsize=11)
+        for axes, (title, table) in zip(panels[0], results.items(), strict=True):
+            axes.imshow(table, cmap="YlOrBr", norm=LogNorm(1, LONGEST_BYTES >> 8), aspect="auto")
+            axes.set(title=title, xlabel=axis_label("messages in flight", COUNTED))
+            axes.set_xticks(range(table.shape[1]), table.columns)
+            axes.set_yticks(range(len(table)), table.index)
+            axes.tick_params(length=0)
+            for (row, column), pinned_kib in np.ndenumerate(table.to_numpy()):
+                ink = "white" if pinned_kib > LIGHT_TEXT_KIB else "black"
+                axes.text(column, row, f"{pinned_kib:,.0f}", ha="center", va="center", color=ink)
+        return figure

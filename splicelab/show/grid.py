@@ -3,38 +3,45 @@
 from textwrap import fill
 
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from splicelab.evidence.counted.matrix import KEPT, NOT_EXPRESSIBLE
-from splicelab.evidence.counted.run import Tally, ending, outcome
-from splicelab.show.style import COUNTED, axis_label, new_figure
+from splicelab.evidence.counted.tally import Tally
+from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.
 FILL = dict.fromkeys(("delivered", *KEPT), "#CFE8D5") | dict.fromkeys(("short send", "short"), "#F9DDB1")
 FILL |= dict.fromkeys(("corrupt bytes", "silently wrong", "broken"), "#E9A3A3")
 FILL |= {"refused (-EIO)": "#F4C7C3", NOT_EXPRESSIBLE: "#EDEDED"}
 ROOM = 110  # characters across all columns
+LABELS = {name: owner.label for name, owner in OWNERS.items()} | {"page": "page cache"}
 
 
-def words(tally: Tally) -> str:
+def _words(end: Tally | str) -> str:
     """Say how the messages of a run ended and what was copied."""
-    ended = ending(outcome(tally))
-    return f"{ended}\n{tally.copied_bytes:,} bytes copied" if ended == "delivered" else ended
+    if isinstance(end, str):
+        return end
+    return f"{end.ending}\n{end.copied_bytes:,} bytes copied" if end.ending == "delivered" else end.ending
 
 
-def grid(tallies: pd.DataFrame, of: str) -> Figure:
-    """Return a table of tallies as a figure; ``of`` says what the columns are."""
-    return ends_grid(tallies.map(words), of)
+def _label(name: str) -> str:
+    """Put an owner of memory into words."""
+    owner, comma, more = name.partition(", ")
+    return LABELS.get(owner, owner) + comma + more
 
 
-def grid_text(tallies: pd.DataFrame) -> str:
-    """Return the same in words, a line a row."""
-    return ends_text(tallies.map(words))
+def grid(ends: pd.DataFrame, of: str) -> Picture:
+    """Draw a table of outcomes, Tallies or words; ``of`` says what the columns are, rows may be owners of memory.
 
-
-def ends_grid(ends: pd.DataFrame, of: str) -> Figure:
-    """Return a table of outcomes as a figure; ``of`` says what the columns are."""
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from splicelab import grid, run
+    >>> ends = pd.DataFrame({"6.12": [run("siw", "copy_in_stack", "6.12")]}, index=["siw"])
+    >>> grid(ends, "kernel")
+    siw: 6.12: refused (-EIO)
+    """
+    ends = ends.map(_words).rename(index=_label, columns=_label)
     rows, cols = ends.shape
     figure, axes = new_figure(9.5, 0.9 + 0.5 * rows)
     axes.set(xlim=(0, cols), ylim=(rows, 0), xlabel=axis_label(of, COUNTED))
@@ -48,12 +55,5 @@ def ends_grid(ends: pd.DataFrame, of: str) -> Figure:
             axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, facecolor=FILL[lines[0]]))
             said = "\n".join(fill(line, ROOM // cols) for line in lines)
             axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9)
-    return figure
-
-
-def ends_text(ends: pd.DataFrame) -> str:
-    """Return the same in words, a line a row."""
-    rows = [
-        f"{name}: " + "; ".join(f"{column}: {said}" for column, said in row.items()) for name, row in ends.iterrows()
-    ]
-    return "\n".join(row.replace(",\n", ", ").replace("\n", ", ") for row in rows)
+    told = [f"{name}: " + "; ".join(f"{column}: {end}" for column, end in row.items()) for name, row in ends.iterrows()]
+    return Picture(figure, "\n".join(line.replace(",\n", ", ").replace("\n", ", ") for line in told))

@@ -1,6 +1,8 @@
 """The source of an alternative, as a notebook shows it: from the package itself, so that it is never out of date."""
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
 from html import escape
 from itertools import groupby
@@ -8,8 +10,11 @@ from itertools import groupby
 from pygments import token
 from pygments.lexers import PythonLexer
 
+from splicelab import kernel
 from splicelab.alternatives import BUILT_IN, FUNCTIONS, OWN
 from splicelab.errors import InputError
+from splicelab.evidence import counted
+from splicelab.result import Result
 
 # A page exported by nbconvert has no style for it, JupyterLab has a light and a dark one: it brings its own.
 BOX = "font-family:monospace;font-size:90%;line-height:1.4;white-space:pre;overflow-x:auto;padding:.7em 1em"
@@ -25,29 +30,48 @@ INK = {
 }
 
 
-class Source:
-    """An alternative's own function (or any kernel given), in colours as HTML; as text, the function itself.
+class Source(Result):
+    """A function's source, in colours as HTML; as text, the function itself."""
 
-    Raises InputError for a name that is not an alternative.
-    """
+    def __init__(self, function: Callable):
+        self._text = inspect.getsource(getattr(function, "py_func", function)).rstrip()
 
-    def __init__(self, name: str | Callable):
-        functions = dict(zip(BUILT_IN, FUNCTIONS, strict=True)) | OWN
-        if not callable(name) and name not in functions:
-            raise InputError(f"alternative: {name!r} is not one of {', '.join(functions)}")
-        function = name if callable(name) else functions[name]
-        self.text = inspect.getsource(getattr(function, "py_func", function)).rstrip()
+    @property
+    def text(self) -> str:
+        """The function."""
+        return self._text
 
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
+    @property
+    def html(self) -> str:
+        """The function in colours."""
         tokens = PythonLexer(stripnl=False, ensurenl=False).get_tokens(self.text)
         parts = []
         for ink, run in groupby(tokens, lambda pair: _ink(pair[0])):
             text = escape("".join(text for _, text in run))
             parts.append(f'<span style="color:{ink}">{text}</span>' if ink else text)
         return f'<pre style="{BOX};{PAPER}">{"".join(parts)}</pre>'
+
+
+def source(name: str | Callable) -> Source:
+    """Show the source of an alternative, of a kernel of the model by its name, or of the function given.
+
+    Raises InputError for a name that is neither.
+
+    Examples
+    --------
+    >>> from splicelab import source
+    >>> print(source("head_of").text.splitlines()[1])
+    def head_of(w, page):
+    """
+    known = dict(zip(BUILT_IN, FUNCTIONS, strict=True)) | OWN
+    if callable(name) or name in known:
+        return Source(known.get(name, name))
+    for room in (kernel, counted):
+        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+            found = getattr(importlib.import_module(module.name), name, None)
+            if found is not None and hasattr(found, "__code__") | hasattr(found, "py_func"):
+                return Source(found)
+    raise InputError(f"source: {name!r} is no alternative ({', '.join(known)}) and no kernel of the model")
 
 
 def _ink(kind) -> str:

@@ -3,7 +3,8 @@
 from ipywidgets import Dropdown, SelectionSlider
 
 from splicelab.callers import load_callers
-from splicelab.evidence.counted.run import Tally, run
+from splicelab.evidence.counted.run import run
+from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.world import PAGE_SIZE, new_world
 from splicelab.show.explorer import Explorer
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure

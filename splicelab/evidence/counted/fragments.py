@@ -4,6 +4,7 @@ The pieces of a message are cut, queued beside each other, and given back at its
 trip late, and so is all behind it. Slab objects are freed at the ACK too, as if somebody told their owner.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_free
 from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
+from splicelab.result import Result
 
 WINDOW_PAGES = 8
 COUNTS = ("coalesced", "frag_slots", "failed", "held_peak_bytes", "held_bytes", "end")
@@ -34,7 +36,8 @@ class Load(NamedTuple):
     messages: int = 10_000
 
 
-class Filling(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Filling(Result):
     """The eight pages from ``first_page`` around the newest piece; pieces are (address, bytes), the oldest first."""
 
     pieces: list[tuple[int, int]]
@@ -45,6 +48,30 @@ class Filling(NamedTuple):
     pinned_bytes: int
     fresh_pages: int
     refused: int
+
+    @property
+    def text(self) -> str:
+        """How many pieces were cut, and what those in flight are charged for and pin."""
+        in_flight = len(self.pieces) - self.acked
+        cut = f"{len(self.pieces):,} pieces cut from {self.fresh_pages:,} fresh pages, {in_flight:,} in flight"
+        refused = f"; {self.refused:,} pieces refused" if self.refused else ""
+        return f"{cut}: charged {self.held_bytes:,} bytes, pinned {self.pinned_bytes:,} bytes{refused}"
+
+
+@dataclass(frozen=True, repr=False)
+class ShootOut(Result):
+    """A row per allocator, and by allocator the offsets in bytes of the pieces that one block gives, in order.
+
+    ``pinned_peak_bytes`` is what queued pieces keep from other use, ``held_peak_bytes`` what truesize charges for them.
+    """
+
+    table: pd.DataFrame
+    offsets: dict[str, list[int]]
+
+    @property
+    def text(self) -> str:
+        """The table."""
+        return self.table.to_string()
 
 
 @jit
@@ -105,34 +132,48 @@ def send_pieces(w, allocator, sizes_bytes, load, address, due, counted):
     return oldest
 
 
-def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False, world=None):
+def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False) -> tuple[list[int], int]:
     """Return the offsets in bytes of the pieces that one block gives, first to last, and the block's size."""
-    w = _open(allocator, Load(sizes_bytes, order3_fails=order3_fails), world)
+    w = _open(allocator, Load(sizes_bytes, order3_fails=order3_fails))
     offsets = np.zeros(WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes), np.int64)
     pieces = fill_block(w, ALLOCATORS.index(allocator), np.array(sizes_bytes), offsets)
-    return offsets[:pieces], PAGE_SIZE << int(w.page["order"].max())
+    return offsets[:pieces].tolist(), PAGE_SIZE << int(w.page["order"].max())
 
 
-def shoot_out(load: Load, allocators: tuple[str, ...] = ALLOCATORS, world=None) -> pd.DataFrame:
-    """Return a row per allocator: what a block yields of the first size, and what the load's stream of pieces costs.
+def shoot_out(sizes_bytes: tuple[int, ...] = (48,), allocators: tuple[str, ...] = ALLOCATORS, **load) -> ShootOut:
+    """Compare allocators: what a block yields of the first size, and what a stream of pieces costs (see `Load`).
 
-    ``pinned_peak_bytes`` is all memory that queued pieces keep from other use, ``held_peak_bytes`` what truesize
-    charges for them. Raises InputError for a load that the model cannot hold, RuntimeError where pages leak.
+    Raises InputError for a load that the model cannot hold, RuntimeError where pages leak.
+
+    Examples
+    --------
+    >>> from splicelab import shoot_out
+    >>> shoot_out((4,), ("page_frag_down",), messages=1).offsets["page_frag_down"][:2]
+    [32764, 32760]
     """
-    rows = {}
+    load, rows, found = Load(sizes_bytes, **load), {}, {}
     for allocator in allocators:
-        offsets, block_bytes = block_offsets(allocator, load.sizes_bytes[:1], load.order3_fails, world)
-        row = {"block_bytes": block_bytes, "pieces_per_block": len(offsets)}
-        row["waste_percent"] = round(100 * (1 - len(offsets) * load.sizes_bytes[0] / block_bytes), 1)
-        counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1, world)
+        found[allocator], block_bytes = block_offsets(allocator, sizes_bytes, load.order3_fails)
+        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0])
+        row = {"block_bytes": block_bytes, "pieces_per_block": pieces}
+        row["waste_percent"] = round(100 * (1 - pieces * sizes_bytes[0] / block_bytes), 1)
+        counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1)
         row |= dict(zip(COUNTS[:HELD], counted.tolist(), strict=False))
         rows[allocator] = row | {name: int(tally[name]) for name in ("new_pages", "pinned_peak_bytes")}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("allocator")
+    return ShootOut(pd.DataFrame.from_dict(rows, orient="index").rename_axis("allocator"), found)
 
 
-def fill(allocator: str, load: Load, world=None) -> Filling:
-    """Return the pages around the newest piece, as they are when the load's last message has just been sent."""
-    counted, tally, address, oldest, pages = _send(allocator, load, load.messages, world)
+def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Filling:
+    """Look at the pages around the newest piece, when the last message of a load (see `Load`) has just been sent.
+
+    Examples
+    --------
+    >>> from splicelab import fill
+    >>> fill("page_frag_down", (72,), messages=2)
+    2 pieces cut from 8 fresh pages, 1 in flight: charged 72 bytes, pinned 32,768 bytes
+    """
+    load = Load(sizes_bytes, **load)
+    counted, tally, address, oldest, pages = _send(allocator, load, load.messages)
     cut = [(a, size) for row in address.tolist() for a, size in zip(row, load.sizes_bytes, strict=True) if a != NONE]
     acked = len(cut) - int((address[oldest:] != NONE).sum())
     first_page = cut[-1][0] // PAGE_SIZE & -WINDOW_PAGES if cut else 0
@@ -141,7 +182,7 @@ def fill(allocator: str, load: Load, world=None) -> Filling:
     return Filling(cut, acked, first_page, in_use.tolist(), *map(int, numbers))
 
 
-def _open(allocator: str, load: Load, world):
+def _open(allocator: str, load: Load):
     """Return a fresh machine for a load; raise InputError for one that it cannot hold."""
     if allocator not in ALLOCATORS:
         raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
@@ -152,14 +193,14 @@ def _open(allocator: str, load: Load, world):
         raise InputError(f"in flight: {load.in_flight} messages, not 1 to {most}")
     if min(load.lose_every, load.messages) < 0:
         raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
-    w = open_world("6.12", world)
+    w = open_world("6.12")
     w.fail_high_order = load.order3_fails
     return w
 
 
-def _send(allocator: str, load: Load, rows: int, world):
+def _send(allocator: str, load: Load, rows: int):
     """Run a load; return the counts, the tally, a ring of addresses, the oldest in flight, the pages, at its end."""
-    w, key, sizes_bytes = _open(allocator, load, world), ALLOCATORS.index(allocator), np.array(load.sizes_bytes)
+    w, key, sizes_bytes = _open(allocator, load), ALLOCATORS.index(allocator), np.array(load.sizes_bytes)
     address, due, counted = np.full((rows, len(sizes_bytes)), NONE), np.zeros(rows, int), np.zeros(len(COUNTS), int)
     limits = load.in_flight, load.lose_every, load.messages
     oldest = send_pieces(w, key, sizes_bytes, limits, address, due, counted)

@@ -4,15 +4,18 @@ One sendmsg with the caller's own memory (copy_in_stack), every message lost onc
 was built, so that a reference to memory that changes shows in the receiver's bytes.
 """
 
+from dataclasses import dataclass
 from itertools import product
 
 import pandas as pd
 
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted.run import Tally, outcome, run
+from splicelab.evidence.counted.run import run
+from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
+from splicelab.result import Result
 
 MESSAGES = 3
 # A stack mapped by vmalloc (Debian's kernels have it so) has no page that bvec_set_virt could find: a fact, not a run.
@@ -21,13 +24,57 @@ NOT_EXPRESSIBLE = "not expressible"
 ENDS = {"corrupt bytes": "silently wrong", "short send": "short"}  # the matrix's words for outcomes that have others
 KEPT = ("spliced", "copied", "slab copied, rest spliced")
 FATES = {"fresh memory": "freed", "same memory again": "rewritten"}
+WITHOUT = "no flag,\nor no SG"  # whatever the kernel
+ORDER = {owner: place for place, owner in enumerate((*OWNERS, VMALLOC_STACK))}
 
 
-def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(*OWNERS, VMALLOC_STACK)):
-    """Return a table with a row for each combination: what the message's end was, and how many bytes were copied.
+@dataclass(frozen=True, repr=False)
+class Matrix(Result):
+    """Every combination, a row each.
 
     Columns: kernel, flag, scatter_gather, next_message (in fresh memory, or in the same memory again; stack and static
     data are always written again), header and trailer (who owns their memory), outcome, copied_bytes of 3 messages.
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """How many combinations there are, and how many of these are a fact, not a run."""
+        facts = (self.table.outcome == NOT_EXPRESSIBLE).sum()
+        return f"{len(self.table):,} combinations; {facts} of these a fact, the others run"
+
+    @property
+    def promise(self) -> pd.DataFrame:
+        """By kernel, with the flag and without: how many expressible combinations arrive as meant, and of how many."""
+        asked = self.table[self.table.outcome != NOT_EXPRESSIBLE]
+        asked = asked.assign(flag=asked.flag.map({True: "flag", False: "no flag"}))
+        counts = pd.crosstab([asked.kernel, asked.flag], asked.outcome).reindex(dict.fromkeys(asked.kernel), level=0)
+        return counts.assign(kept=counts[[end for end in KEPT if end in counts]].sum(axis=1), of=counts.sum(axis=1))
+
+    @property
+    def same_owner(self) -> pd.DataFrame:
+        """The outcomes where header and trailer have one owner: by kernel, and where none splices."""
+        same = self.table.query("header == trailer").sort_values(
+            "header", key=lambda owners: owners.map(ORDER), kind="stable"
+        )
+        is_again = same.header.isin(("stack", "static", VMALLOC_STACK))  # always written again
+        row = same.header.mask(~is_again, same.header + ", " + same.next_message)
+        column = same.kernel.where(same.flag & same.scatter_gather, WITHOUT)
+        order = sorted(column.unique(), key=lambda name: name != WITHOUT)
+        found = same.groupby([row, column], sort=False).outcome.agg(lambda ends: "\n".join(ends.unique()))
+        return found.unstack(sort=False).loc[row.unique(), order]
+
+    def by_piece(self, kernel: str) -> pd.DataFrame:
+        """Return the outcomes on one kernel, spliced from fresh memory: owner of the header by owner of the trailer."""
+        fresh = self.table.query("kernel == @kernel and flag and scatter_gather and next_message == 'fresh memory'")
+        ends = fresh.pivot(index="header", columns="trailer", values="outcome")
+        return ends.loc[fresh.header.unique(), fresh.trailer.unique()]
+
+
+def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(*OWNERS, VMALLOC_STACK)) -> Matrix:
+    """Send one array of segments from every kind of memory, with and without the flag, on every kernel.
+
     The message is that of iSCSI, 48 bytes, a page, 4 bytes; in large kmalloc they are the start of a larger object.
     InputError for an unknown kernel or owner.
     """
@@ -47,7 +94,7 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
         )
     ]
     names = "kernel flag scatter_gather next_message header trailer outcome copied_bytes"
-    return pd.DataFrame(rows, columns=names.split())
+    return Matrix(pd.DataFrame(rows, columns=names.split()))
 
 
 def _end(
@@ -66,19 +113,9 @@ def _end(
 
 def in_words(tally: Tally) -> str:
     """Return how the messages of a combination ended: one of KEPT, refused, short, or silently wrong."""
-    ended = outcome(tally)
+    ended = tally.outcome
     if ended != "delivered":
         return ENDS.get(ended, ended)
     if not tally.spliced_bytes:
         return "copied"
     return KEPT[2] if tally.copied_bytes else "spliced"
-
-
-def promise(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each kernel with and without the flag, how many expressible combinations arrive as they were meant.
-
-    The last column says how many there are.
-    """
-    asked = table[table.outcome != NOT_EXPRESSIBLE].assign(flag=table.flag.map({True: "flag", False: "no flag"}))
-    counts = pd.crosstab([asked.kernel, asked.flag], asked.outcome).reindex(dict.fromkeys(asked.kernel), level=0)
-    return counts.assign(kept=counts[[end for end in KEPT if end in counts]].sum(axis=1), of=counts.sum(axis=1))

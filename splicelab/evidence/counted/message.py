@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from splicelab.callers import Caller
-from splicelab.evidence.counted.run import Tally, run
+from splicelab.evidence.counted.run import run
 from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
+from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.message import OWNERS, ROLES
 
 EVENT_NAMES = (

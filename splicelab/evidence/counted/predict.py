@@ -4,6 +4,7 @@ Windows and ACKs are inputs of a scenario; everything else follows from the kern
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from splicelab.errors import InputError
@@ -17,6 +18,7 @@ from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.tcp import sendmsg, set_cork
 from splicelab.kernel.tcp_input import finish, read_all, start_schedule
 from splicelab.kernel.world import PAGE_SIZE
+from splicelab.result import Result
 
 EXPECTED = (
     *("sendmsg", "sendmsg_bytes", "sendpages", "sendpages_bytes", "sendpages_notlast", "spliced_bytes"),
@@ -29,8 +31,8 @@ FILE_CHUNK_BYTES = 512 << 10
 class Sender:
     """One connection of a user program on a model kernel: its buffers, a file in the page cache, a task fragment."""
 
-    def __init__(self, scenario: Scenario, world=None):
-        self.world = w = open_world(scenario.kernel, world)
+    def __init__(self, scenario: Scenario):
+        self.world = w = open_world(scenario.kernel)
         w.sock[0].nonagle = kernel.NAGLE_OFF | kernel.NAGLE_PUSH if scenario.nodelay else 0
         w.sock[0].receiver_shares_pages = 1
         self.file = alloc_run(w, RUN_BYTES, 0, PAGE_CACHE)
@@ -111,9 +113,33 @@ class Sender:
         set_cork(self.world, bool(is_on))
 
 
-def predict(scenarios: list[Scenario]) -> list[dict]:
-    """Return for each connection its id and its messages, each with every counter and its skbs."""
-    return [predict_one(scenario) for scenario in scenarios]
+class Prediction(Result, list):
+    """For each connection its id and its messages, each with every counter and its skbs [len, truesize, nr_frags]."""
+
+    @property
+    def text(self) -> str:
+        """How much was predicted."""
+        return f"predicted: {len(self)} connections, {sum(len(one['messages']) for one in self)} messages"
+
+    @property
+    def table(self):
+        """A row for each message."""
+        import pandas as pd  # late: the command line needs no table
+
+        rows = {(one["id"], place): counts for one in self for place, counts in enumerate(one["messages"])}
+        return pd.DataFrame.from_dict(rows, "index").rename_axis(["id", "message"])
+
+
+def predict(scenarios: Iterable[Scenario]) -> Prediction:
+    """Predict what a kernel counts for connections: scenarios, as they are read or as `recordings` has them.
+
+    Examples
+    --------
+    >>> from splicelab import observe, predict
+    >>> predict([observe("one splice").scenario])[0]["messages"][0]["spliced_bytes"]
+    4148
+    """
+    return Prediction(predict_one(scenario) for scenario in scenarios)
 
 
 def predict_one(scenario: Scenario, where: str = "") -> dict:

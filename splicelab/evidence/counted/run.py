@@ -2,21 +2,18 @@
 
 import functools
 import threading
-from collections import namedtuple
-
-import pandas as pd
 
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
+from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
 from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
-from splicelab.result import Result
 
 WARM_UP = 2
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
@@ -24,33 +21,6 @@ MAX_PAYLOAD_BYTES = 1 << 20
 MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
 known_callers = functools.cache(load_callers)
 _mine = threading.local()
-
-
-class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
-    """The counters of a run; ``broke`` says what a reader's own alternative broke."""
-
-    broke = ""
-
-    @property
-    def ending(self) -> str:
-        """How the messages ended, in short: delivered, or what went wrong first."""
-        wrong = {"refused (-EIO)": self.refused, "short send": self.short_sends, "corrupt bytes": self.corrupt_bytes}
-        return next((words for words, count in wrong.items() if count), "broken" if self.broke else "delivered")
-
-    @property
-    def outcome(self) -> str:
-        """How the messages ended; of a reader's own alternative, in full."""
-        return f"{self.ending}: {self.broke}" if self.broke else self.ending
-
-    @property
-    def text(self) -> str:
-        """The outcome and every counter that is not zero."""
-        return ", ".join([self.outcome, *(f"{name} {value:,}" for name, value in self._asdict().items() if value)])
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row for each counter."""
-        return pd.DataFrame({"counted": self._asdict()}).rename_axis("counter")
 
 
 def pick_caller(key: str | Caller) -> Caller:
@@ -193,7 +163,7 @@ def run(
     look=None,
     **options,
 ) -> Tally:
-    """Return what ``messages`` messages of a caller (or its key) cost on a connection that has sent ``warm_up`` already.
+    """Count what ``messages`` messages of a caller, or its key, cost on a connection that has sent ``warm_up`` already.
 
     ``options`` are those of `set_up`. Counters of memory and of the wire include the ACK that lets go of it.
     ``look(w)`` sees the queue before the last ACKs, events logged.
@@ -205,6 +175,13 @@ def run(
     BrokenError
         The run leaked memory or dropped a reference twice: a defect of the alternative, never a result. The sentence
         says what else it broke, and ``tally`` has the counters.
+
+    Examples
+    --------
+    >>> from splicelab import run
+    >>> tally = run("siw", "copy_in_stack", "6.12+v3", payload_bytes=4096)
+    >>> tally.outcome, tally.sends, tally.copied_bytes
+    ('delivered', 1, 20)
     """
     caller, w = pick_caller(caller), open_world(profile)
     if alternative not in BUILT_IN and alternative not in OWN:

@@ -4,39 +4,49 @@ Kernels run without the GIL, so threads do for one machine; any `concurrent.futu
 ``Client(...).get_executor()``. The table is the same, bit for bit.
 """
 
-import functools
 import itertools
 import json
 import os
-import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from splicelab._jit import sources_key
 from splicelab.alternatives import BUILT_IN, OWN
-from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted.run import Tally, outcome, run
+from splicelab.evidence.counted.run import known_callers, run
+from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.profiles import PROFILES
-from splicelab.kernel.world import new_world
+from splicelab.result import Result
 
 AXES = ("caller", "alternative", "profile", "payload_bytes", "trailer_bytes", "mtu", "allocator", "flag")
 AXES += ("scatter_gather", "nodelay", "ack_delay", "lose_every", "messages", "moves_bytes")
 DEFAULTS = {"messages": 10_000, "moves_bytes": False}
 SAVE_EVERY_S = 1.0
-_callers = functools.cache(load_callers)
-_own = threading.local()
+
+
+@dataclass(frozen=True, repr=False)
+class Sweep(Result):
+    """A row per combination: its values, how it ended, every counter."""
+
+    table: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """How many combinations and messages there were, and how they ended."""
+        ends = "; ".join(map(str, self.table.outcome.unique()))
+        return f"{len(self.table)} rows, counted: {self.table.messages.sum()} messages; {ends}"
 
 
 def sweep(
     grid: Mapping, executor: Executor | None = None, store: str | Path | None = None, progress: bool | None = None
-) -> pd.DataFrame:
-    """Return one row per combination of the grid, in the grid's order: its values, how it ended, every counter.
+) -> Sweep:
+    """Run every combination of the grid, a row each in the grid's order: its values, how it ended, every counter.
 
     Parameters
     ----------
@@ -55,6 +65,12 @@ def sweep(
     InputError
         A name that is in no table, or a store that does not belong to these sources. A combination that the caller
         never sends or the model does not hold is a row that says so.
+
+    Examples
+    --------
+    >>> from splicelab import sweep
+    >>> sweep({"caller": "siw", "alternative": "fix_callers", "ack_delay": [0, 1], "messages": 10}, progress=False)
+    2 rows, counted: 20 messages; taken
     """
     from tqdm import tqdm
 
@@ -81,24 +97,23 @@ def sweep(
         rows |= {name: f.result() for f, name in futures.items() if f.done() and not (f.cancelled() or f.exception())}
         _save(store, rows)
         bar.close()
-    return pd.DataFrame([cell | rows[_name(cell)] for cell in cells]).astype(dict.fromkeys(Tally._fields, "Int64"))
+    table = pd.DataFrame([cell | rows[_name(cell)] for cell in cells])
+    return Sweep(table.astype(dict.fromkeys(Tally._fields, "Int64")))
 
 
 def count_cell(cell: dict) -> dict:
     """Run one combination in this thread's own world; return its outcome and counters by name."""
-    if not hasattr(_own, "world"):
-        _own.world = new_world()
     try:
-        tally = run(**cell | {"caller": _callers()[cell["caller"]]}, world=_own.world)
+        tally = run(**cell)
     except InputError as error:
         return {"outcome": f"not run: {error}"} | dict.fromkeys(Tally._fields)
-    ended = outcome(tally)
+    ended = tally.outcome
     return {"outcome": "taken" if ended == "delivered" and not cell["moves_bytes"] else ended} | tally._asdict()
 
 
 def _cells(grid: Mapping[str, object]) -> list[dict]:
     """Return the combinations of a grid as plain values, the last axis fastest."""
-    known = {"caller": _callers(), "alternative": (*BUILT_IN, *OWN), "profile": PROFILES, "allocator": ALLOCATORS}
+    known = {"caller": known_callers(), "alternative": (*BUILT_IN, *OWN), "profile": PROFILES, "allocator": ALLOCATORS}
     axes = {}
     for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
         if name not in AXES:

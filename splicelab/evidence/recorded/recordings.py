@@ -1,10 +1,11 @@
 """Recordings of real kernels: what they counted, beside what the model predicts for the same calls.
 
-Recorded evidence. Two kinds: TCP connections of a user program (`read_recorded`, `agreement`) and kernel code that
-sends (`caller_operations`: nvme-tcp, nfsd, siw). Every file is checked against data/recordings/manifest.csv first.
+Recorded evidence. Two kinds: TCP connections of a user program (`recordings`) and kernel code that
+sends (`operations`: nvme-tcp, nfsd, siw). Every file is checked against data/recordings/manifest.csv first.
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -13,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.predict import EXPECTED
+from splicelab.evidence.counted.predict import EXPECTED, Prediction, predict
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.paths import data_path
+from splicelab.result import Result
 from splicelab.tables import read_rows
 
 # The counters that a recording may hold, in the order of the tables; skbs are [length, truesize, nr_frags] each.
@@ -59,9 +61,67 @@ def recording_path(row: RecordingFile) -> Path:
     return path
 
 
-def read_recorded() -> list[Recorded]:
-    """Return every recorded connection, in the order of the manifest."""
-    recorded = []
+class Recordings(Result, list):
+    """Recorded connections, in the order of the manifest."""
+
+    @property
+    def text(self) -> str:
+        """How much was recorded."""
+        return f"recorded: {len(self)} connections, {sum(len(one.messages) for one in self)} messages"
+
+    @property
+    def predicted(self) -> Prediction:
+        """What the model says of the same connections."""
+        return predict(one.scenario for one in self)
+
+    @property
+    def agreement(self) -> "Agreement":
+        """Recorded beside predicted."""
+        return Agreement(beside(self, self.predicted))
+
+
+@dataclass(frozen=True, repr=False)
+class Agreement(Result):
+    """Recorded and predicted values, a row per connection, message and counter (`beside`)."""
+
+    values: pd.DataFrame
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """In how many messages the prediction is exact, by kernel, mtu, kind and counter.
+
+        Columns: kernel, mtu, kind, counter, exact, total, left_out (messages in which the counter was not recorded).
+        """
+        equal = self.values["equal"]
+        table = self.values.assign(exact=equal.eq(True), total=equal.notna(), left_out=equal.isna())
+        groups = table.groupby(["kernel", "mtu", "kind", "counter"], sort=False)
+        return groups[["exact", "total", "left_out"]].sum().reset_index()
+
+    @property
+    def wide(self) -> pd.DataFrame:
+        """The same as kernel x mtu x kind against counter, cells "exact/total"."""
+        table = self.table
+        cells = table.assign(cell=table["exact"].astype(str) + "/" + table["total"].astype(str))
+        wide = cells.pivot(index=["kernel", "mtu", "kind"], columns="counter", values="cell")
+        return wide[[counter for counter in COUNTERS if counter in wide]]
+
+    @property
+    def text(self) -> str:
+        """How many counts there are, and how many of these the model has exactly."""
+        table = self.table
+        return f"recorded: {table['total'].sum()} counts, of these exact: {table['exact'].sum()}"
+
+
+def recordings(**wanted) -> Recordings:
+    """Return the recorded connections; of one ``kernel``, ``mtu`` or ``kind``, or of several (a tuple), where given.
+
+    Examples
+    --------
+    >>> from splicelab import recordings
+    >>> recordings(kernel="6.12", mtu=65536, kind="vm1").agreement
+    recorded: 352 counts, of these exact: 352
+    """
+    recorded = Recordings()
     for row in manifest("connections"):
         path = recording_path(row)
         for number, line in read_lines(path):
@@ -69,6 +129,10 @@ def read_recorded() -> list[Recorded]:
             raw = from_json(line)
             counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
             recorded.append(Recorded(scenario, raw["kind"], counts))
+    for name, values in wanted.items():
+        values = values if isinstance(values, tuple) else (values,)
+        has = [one.kind if name == "kind" else getattr(one.scenario, name) for one in recorded]
+        recorded = Recordings(one for one, value in zip(recorded, has, strict=True) if value in values)
     return recorded
 
 
@@ -101,26 +165,7 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def agreement(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
-    """Count per kernel, mtu, pattern and counter in how many messages the prediction is exact.
-
-    Columns: kernel, mtu, kind, counter, exact, total, left_out (messages in which the counter was not recorded).
-    """
-    table = beside(recorded, predicted)
-    equal = table["equal"]
-    table = table.assign(exact=equal.eq(True), total=equal.notna(), left_out=equal.isna())
-    groups = table.groupby(["kernel", "mtu", "kind", "counter"], sort=False)
-    return groups[["exact", "total", "left_out"]].sum().reset_index()
-
-
-def crosstab(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out what agreement() returns as kernel x mtu x pattern against counter, cells "exact/total"."""
-    cells = table.assign(cell=table["exact"].astype(str) + "/" + table["total"].astype(str))
-    wide = cells.pivot(index=["kernel", "mtu", "kind"], columns="counter", values="cell")
-    return wide[[counter for counter in COUNTERS if counter in wide]]
-
-
-def caller_operations() -> pd.DataFrame:
+def operations() -> pd.DataFrame:
     """Return one row per recorded operation and side of the connection, for nvme-tcp, nfs and siw.
 
     Columns: caller, kernel, cfg, op (as recorded, `what|cfg|read or write|bytes|buffer offset|repetition`), role

@@ -17,14 +17,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from splicelab.result import Result
+
 WARM_UP = 3
 AGAIN = " again (A/A)"
 MIN_TOLERANCE = 0.10
 COLUMNS = "kernel median_ns low_ns high_ns q1_ns q3_ns n ratio ratio_low ratio_high verdict".split()
 
 
-@dataclass(frozen=True)
-class Timing:
+@dataclass(frozen=True, repr=False)
+class Timing(Result):
     """Nanoseconds per operation by kernel and round (`samples_ns`), and what the last call returned (`checksums`).
 
     Shows as a table in HTML and as one stable line in plain text. Ratios to `baseline` closer to 1 than `tolerance`
@@ -59,8 +61,9 @@ class Timing:
             return "faster"
         return "same"
 
-    def table(self):
-        """Return a DataFrame: median, interval, quartiles (ns per operation), n, ratio to the baseline, verdict."""
+    @property
+    def table(self) -> pd.DataFrame:
+        """Median, interval, quartiles (ns per operation), n, ratio to the baseline, verdict."""
         rows = []
         for name, samples in self.samples_ns.items():
             verdict = "baseline" if name == self.baseline else self.verdict(name)
@@ -68,13 +71,16 @@ class Timing:
             rows.append([name, *median_interval(samples), *spread, len(samples), *self.ratio(name), verdict])
         return pd.DataFrame(rows, columns=COLUMNS).set_index("kernel")
 
-    def __repr__(self) -> str:
-        """Return a line without measured numbers, the same on every machine."""
+    @property
+    def text(self) -> str:
+        """A line without measured numbers, the same on every machine."""
         return f"timed: {len(self.samples_ns[self.baseline])} samples{', interrupted' * self.is_partial}, see table"
 
-    def _repr_html_(self) -> str:
+    @property
+    def html(self) -> str:
+        """The table, and what the numbers were measured on."""
         note = f"95 % intervals; same within {self.tolerance_used:.0%}; {describe(self.environment)}"
-        return f"{self.table().to_html(float_format='{:.4g}'.format)}<p>{note}</p>"
+        return f"{self.table.to_html(float_format='{:.4g}'.format)}<p>{note}</p>"
 
 
 def median_interval(samples) -> tuple[float, float, float]:

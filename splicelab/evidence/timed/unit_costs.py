@@ -16,10 +16,12 @@ from numba.extending import intrinsic
 
 from splicelab._jit import jit
 from splicelab.errors import InputError
+from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.timed.timing import Timing, describe, median_interval, time_kernels
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import ALLOCATORS, frag_alloc, frag_free
 from splicelab.kernel.world import new_world
+from splicelab.result import Result
 
 COPY_SIZES = (16, 48, 128, 512, 4096, 65536)
 ALLOC_BYTES = 48
@@ -103,9 +105,10 @@ class UnitCosts(Timing):
         scale = max(1.0, size_bytes / COPY_SIZES[-1])
         return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs.T])
 
-    def table(self):
-        """Return a DataFrame without ratios: these costs do not compete."""
-        return super().table().drop(columns=["ratio", "ratio_low", "ratio_high", "verdict"])
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table without ratios: these costs do not compete."""
+        return super().table.drop(columns=["ratio", "ratio_low", "ratio_high", "verdict"])
 
 
 def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
@@ -115,6 +118,12 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     ------
     InputError
         The compiler is switched off: interpreted Python says nothing about a CPU.
+
+    Examples
+    --------
+    >>> from splicelab import unit_costs
+    >>> unit_costs(samples=6)
+    timed: 6 samples, see table
     """
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
@@ -137,8 +146,8 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     return UnitCosts(**vars(timing))
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Result):
     """Counted events times unit costs: `terms` has one row per kind of event, `total_ns` is (median, low, high)."""
 
     terms: pd.DataFrame
@@ -149,34 +158,49 @@ class Estimate:
         """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
         return tuple(self.terms[["median_ns", "low_ns", "high_ns"]].sum().tolist())
 
-    def __repr__(self) -> str:
-        """Return a line without measured numbers, the same on every machine."""
+    @property
+    def table(self) -> pd.DataFrame:
+        """The terms."""
+        return self.terms
+
+    @property
+    def text(self) -> str:
+        """A line without measured numbers, the same on every machine."""
         return f"estimated: {len(self.terms)} kinds of events, see table; {LEAVES_OUT}"
 
-    def _repr_html_(self) -> str:
+    @property
+    def html(self) -> str:
+        """The terms, their sum, the machine, and what is left out."""
         median, low, high = self.total_ns
         total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
         return f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>{LEAVES_OUT}"
 
 
 def estimate(
-    tally: Mapping[str, float], costs: UnitCosts, allocator: str = ALLOCATORS[0], heat: str = "hot"
+    tally: Tally | Mapping[str, float], costs: UnitCosts, allocator: str = ALLOCATORS[0], heat: str = "hot"
 ) -> Estimate:
     """Return what a message's counted events cost on this machine.
 
-    `tally` holds counters per message by name; missing ones are zero. `allocator` cut the fragments; `heat` says
-    whether the copied data are in the cache ("hot") or not ("cold"). A key ``cold_lines`` counts first touches.
+    `tally` is that of one message, or holds counters by name; missing ones are zero. `allocator` cut the fragments;
+    `heat` says whether the copied data are in the cache ("hot") or not ("cold"). A key ``cold_lines`` counts first
+    touches.
 
     Raises
     ------
     InputError
         The allocator or the heat is unknown.
+
+    Examples
+    --------
+    >>> from splicelab import estimate, run, unit_costs
+    >>> estimate(run("siw", "copy_in_stack"), unit_costs(samples=6), "v3_per_cpu").table["count"].to_dict()
+    {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 3.0}
     """
     if allocator not in ALLOCATORS:
         raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
     if heat not in ("hot", "cold"):
         raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
-    count = defaultdict(float, tally)
+    count = defaultdict(float, tally._asdict() if isinstance(tally, Tally) else tally)
     mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
     terms = {
         f"copies, {heat}": (count["copies"], costs.copy_cost(mean_bytes, heat)),

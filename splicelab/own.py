@@ -1,0 +1,49 @@
+"""All that an alternative of your own needs: register a function of one record, build the pieces, send, give back.
+
+`w` is the world: `w.plan[0].pieces` pieces, each `w.piece[place]` with role, size_bytes and owner (OWN_STACK …), and
+`w.plan[0].allocator` for fragments. CONTRIBUTING.md shows a whole alternative; splicelab/alternatives/ has nine.
+"""
+
+from splicelab.alternatives import alternative
+from splicelab.kernel.copy import copy_bytes
+from splicelab.kernel.frag import frag_alloc, frag_free
+from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.message import (
+    OWN_STACK,
+    OWN_STATIC,
+    PAYLOAD,
+    add_piece,
+    add_replaced,
+    build,
+    build_fresh,
+    build_in_frag,
+    release,
+    release_frag,
+    release_fresh,
+    send_step,
+    splice_flag,
+)
+from splicelab.kernel.tcp import sendmsg, set_cork
+from splicelab.kernel.world import ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE
+
+CONSTANTS = ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE, OWN_STACK, OWN_STATIC, PAYLOAD
+__all__ = [
+    "add_piece",
+    "add_replaced",
+    "alternative",
+    "build",
+    "build_fresh",
+    "build_in_frag",
+    "copy_bytes",
+    "frag_alloc",
+    "frag_free",
+    "iov_add",
+    "iov_begin",
+    "release",
+    "release_fresh",
+    "release_frag",
+    "send_step",
+    "sendmsg",
+    "set_cork",
+    "splice_flag",
+]
