@@ -221,13 +221,15 @@ def _send_own(name: str, w, messages: int) -> None:
         raise InputError(f"{name}: {type(error).__name__}: {error}, in message {w.plan[0].messages}") from None
 
 
-def open_world(profile: str):
-    """Return this thread's world as a fresh machine of this profile; a slider and a cell are heard in two threads."""
-    if not hasattr(_mine, "world"):
-        _mine.world = kernel.new_world()
-    kernel.reset(_mine.world)
-    use_profile(_mine.world, profile)
-    return _mine.world
+def open_world(profile: str, world=None):
+    """Return a world as a fresh machine of this profile; without one, this thread's: sliders come in another thread."""
+    if world is None:
+        if not hasattr(_mine, "world"):
+            _mine.world = kernel.new_world()
+        world = _mine.world
+    kernel.reset(world)
+    use_profile(world, profile)
+    return world
 
 
 @jit
