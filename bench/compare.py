@@ -223,4 +223,5 @@ if __name__ == "__main__":
     try:
         run(json="--json" in sys.argv[1:])
     except InputError as error:
-        sys.exit(str(error))
+        print(f"splicelab: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,6 +1,7 @@
 """The command line: each command is a thin call into the floors below, imported when it runs."""
 
 import json
+import subprocess
 import sys
 
 import click
@@ -55,14 +56,12 @@ def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: st
 
 @commands.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
-def bench(is_json: bool) -> None:
+def bench(is_json: bool) -> int:
     """Time the kernels against the same work in C on this machine; takes minutes."""
     if not (REPOSITORY / "bench").is_dir():
         raise InputError(f"{REPOSITORY / 'bench'}: not found; run bench from a clone of the repository")
-    sys.path.insert(0, str(REPOSITORY))
-    from bench.compare import run
-
-    run(json=is_json)
+    done = subprocess.run([sys.executable, "-m", "bench.compare", *["--json"] * is_json], cwd=REPOSITORY)
+    return done.returncode
 
 
 def main(arguments: list[str] | None = None) -> int:
