@@ -38,16 +38,16 @@ def test_an_estimate_is_counts_times_costs(costs):
         "put_page": 5,
         "sends": 9,
     }
-    result = estimate(tally, costs)
+    result = costs.estimate(tally)
     assert result.total_ns == pytest.approx((144 + 7 + 14 + 80,) * 3)
     assert list(result.terms["count"]) == [2, 1, 2, 4]
-    assert estimate(tally, costs, heat="cold").total_ns[0] == pytest.approx(1440 + 101)
-    assert estimate({"cold_lines": 3}, costs).total_ns[0] == 300
-    assert estimate({}, costs).total_ns == (0, 0, 0)
+    assert costs.estimate(tally, heat="cold").total_ns[0] == pytest.approx(1440 + 101)
+    assert costs.estimate({"cold_lines": 3}).total_ns[0] == 300
+    assert costs.estimate({}).total_ns == (0, 0, 0)
 
 
 def test_an_estimate_says_what_it_leaves_out_and_keeps_numbers_in_html(costs):
-    result = estimate({"kmallocs": 1}, costs)
+    result = costs.estimate({"kmallocs": 1})
     assert "locks" in repr(result) and "DMA" in repr(result) and "7" not in repr(result)
     assert "7 ns" in result.html and "locks" in result.html and "abacus" in result.html
 
@@ -55,7 +55,7 @@ def test_an_estimate_says_what_it_leaves_out_and_keeps_numbers_in_html(costs):
 @pytest.mark.parametrize("options", [{"allocator": "slub"}, {"heat": "tepid"}])
 def test_unknown_names_are_refused(costs, options):
     with pytest.raises(InputError, match=next(iter(options.values()))):
-        estimate({}, costs, **options)
+        costs.estimate({}, **options)
 
 
 @compiled

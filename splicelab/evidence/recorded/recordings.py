@@ -79,6 +79,11 @@ class Recordings(Result, list):
         """Recorded beside predicted."""
         return Agreement(beside(self, self.predicted))
 
+    @property
+    def operations(self) -> pd.DataFrame:
+        """What kernel code sent, a row for each recorded operation and side (`operations`)."""
+        return operations()
+
 
 @dataclass(frozen=True, repr=False)
 class Agreement(Result):

@@ -110,6 +110,37 @@ class UnitCosts(Timing):
         """The table without ratios: these costs do not compete."""
         return super().table.drop(columns=["ratio", "ratio_low", "ratio_high", "verdict"])
 
+    def estimate(
+        self, tally: Tally | Mapping[str, float], allocator: str = ALLOCATORS[0], heat: str = "hot"
+    ) -> "Estimate":
+        """Return what a message's counted events cost on this machine.
+
+        `tally` is that of one message, or holds counters by name; missing ones are zero. `allocator` cut the
+        fragments; `heat` says whether the copied data are in the cache ("hot") or not ("cold"). A key ``cold_lines``
+        counts first touches.
+
+        Raises
+        ------
+        InputError
+            The allocator or the heat is unknown.
+        """
+        if allocator not in ALLOCATORS:
+            raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
+        if heat not in ("hot", "cold"):
+            raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
+        count = defaultdict(float, tally._asdict() if isinstance(tally, Tally) else tally)
+        mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
+        terms = {
+            f"copies, {heat}": (count["copies"], self.copy_cost(mean_bytes, heat)),
+            "kmalloc + kfree": (count["kmallocs"], self.cost("alloc + free kmalloc")),
+            f"fragments, {allocator}": (count["frag_allocs"], self.cost(f"alloc + free {allocator}")),
+            "page references": ((count["get_page"] + count["put_page"]) / 2, self.cost(ATOMIC)),
+            "cold lines": (count["cold_lines"], self.cost(COLD_LINE)),
+        }
+        rows = {name: [float(number), *(number * cost)] for name, (number, cost) in terms.items() if number}
+        columns = ["count", "median_ns", "low_ns", "high_ns"]
+        return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), self.environment)
+
 
 def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     """Measure the unit costs on this machine, all interleaved; some seconds.
@@ -121,9 +152,12 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
 
     Examples
     --------
-    >>> from splicelab import unit_costs
-    >>> unit_costs(samples=6)
+    >>> from splicelab import run, unit_costs
+    >>> costs = unit_costs(samples=6)
+    >>> costs
     timed: 6 samples, see table
+    >>> costs.estimate(run("siw", "copy_in_stack"), "v3_per_cpu").table["count"].to_dict()
+    {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 3.0}
     """
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
@@ -174,41 +208,3 @@ class Estimate(Result):
         median, low, high = self.total_ns
         total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
         return f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>{LEAVES_OUT}"
-
-
-def estimate(
-    tally: Tally | Mapping[str, float], costs: UnitCosts, allocator: str = ALLOCATORS[0], heat: str = "hot"
-) -> Estimate:
-    """Return what a message's counted events cost on this machine.
-
-    `tally` is that of one message, or holds counters by name; missing ones are zero. `allocator` cut the fragments;
-    `heat` says whether the copied data are in the cache ("hot") or not ("cold"). A key ``cold_lines`` counts first
-    touches.
-
-    Raises
-    ------
-    InputError
-        The allocator or the heat is unknown.
-
-    Examples
-    --------
-    >>> from splicelab import estimate, run, unit_costs
-    >>> estimate(run("siw", "copy_in_stack"), unit_costs(samples=6), "v3_per_cpu").table["count"].to_dict()
-    {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 3.0}
-    """
-    if allocator not in ALLOCATORS:
-        raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
-    if heat not in ("hot", "cold"):
-        raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
-    count = defaultdict(float, tally._asdict() if isinstance(tally, Tally) else tally)
-    mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
-    terms = {
-        f"copies, {heat}": (count["copies"], costs.copy_cost(mean_bytes, heat)),
-        "kmalloc + kfree": (count["kmallocs"], costs.cost("alloc + free kmalloc")),
-        f"fragments, {allocator}": (count["frag_allocs"], costs.cost(f"alloc + free {allocator}")),
-        "page references": ((count["get_page"] + count["put_page"]) / 2, costs.cost(ATOMIC)),
-        "cold lines": (count["cold_lines"], costs.cost(COLD_LINE)),
-    }
-    rows = {name: [float(number), *(number * cost)] for name, (number, cost) in terms.items() if number}
-    columns = ["count", "median_ns", "low_ns", "high_ns"]
-    return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), costs.environment)
