@@ -33,7 +33,7 @@ _NAMES = {
     "show.glossary": ("words",),
     "show.grid": ("grid",),
     "show.source": ("source",),
-    "show.timeline": ("timeline",),
+    "evidence.counted.timeline": ("timeline",),
 }
 _find, __dir__, __all__ = lazy_loader.attach(__name__, ["own"], _NAMES)
 

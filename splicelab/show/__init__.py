@@ -1,1 +1,12 @@
-"""Figures and the one widget."""
+"""Figures and the one widget; here each kind of result gets its picture."""
+
+from splicelab.show import (  # noqa: F401
+    bars,
+    counterexample,
+    fragpage,
+    lifetime,
+    message,
+    microscope,
+    timeline,
+    waiting,
+)

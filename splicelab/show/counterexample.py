@@ -6,11 +6,11 @@ from textwrap import fill
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from splicelab.errors import InputError
 from splicelab.evidence.orders.allocators import PerCpu
 from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, PAGE_BYTES, SLAB_PAGE, Machine
 from splicelab.evidence.orders.search import Verdict, World
 from splicelab.show.bars import BAD, PLAIN
+from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import OWNERS, Owner, new_figure, owner_handles
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
@@ -19,17 +19,19 @@ PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white
 Boxes = list[tuple[str, Owner]]
 
 
-def time_line(verdict: Verdict) -> Figure:
-    """Draw the shortest counterexample that a search found, an event a row; a thick frame has just changed.
+@shows(Verdict)
+class TimeLine(Drawing):
+    """The shortest counterexample, an event a row; a thick frame has just changed."""
 
-    Raises
-    ------
-    InputError
-        The verdict has none.
-    """
+    @classmethod
+    def picture(cls, result: Verdict) -> Figure | None:
+        """Return the figure of a verdict, or None where no order breaks a rule."""
+        return time_line(result) if result.broken else None
+
+
+def time_line(verdict: Verdict) -> Figure:
+    """Draw a counterexample."""
     steps = verdict.counterexample
-    if not steps:
-        raise InputError(f"{verdict.name}: no counterexample to draw")
     figure, axes = new_figure(9.5, 1.5 + 0.34 * len(steps))
     axes.set(xlim=(-0.7, END), ylim=(len(steps) + 0.3, -1.7), xticks=[], yticks=[])
     axes.set_title(f"{verdict.name.replace('_', ' ')}: {verdict.violation}")

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from splicelab.callers import load_callers
+from splicelab.errors import InputError
 from splicelab.evidence.counted.message import trace_message
-from splicelab.evidence.counted.patterns import observe, pattern
+from splicelab.evidence.counted.patterns import observe
 from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
@@ -22,8 +22,9 @@ class Strip(NamedTuple):
     sentence: str
 
 
-def memory(w) -> list[Strip]:
+def memory() -> list[Strip]:
     """Allocate pages, slab objects and page fragments."""
+    w = new_world()
     page, head = alloc_pages(w, 0, PAGE_CACHE), alloc_pages(w, 3, FRAGMENT)
     folio = range(head, head + (1 << w.page[head].order))
     before = w.page[page].refcount
@@ -51,11 +52,11 @@ def memory(w) -> list[Strip]:
     ]  # fmt: skip
 
 
-def message(w) -> list[Strip]:
+def message() -> list[Strip]:
     """Send header, page and trailer of siw: as the patch would take them, then from fragments on 6.12."""
-    siw, ways = load_callers()["siw"], (("copy_in_stack", "6.12+v3"), ("fix_callers", "6.12"))
-    given, fixed = (trace_message(siw, *way, payload_bytes=PAGE_SIZE, world=w) for way in ways)
-    array = [(piece.owner.replace("page", "page_cache"), *divmod(piece.address, PAGE_SIZE), piece.size_bytes)
+    ways = (("copy_in_stack", "6.12+v3"), ("fix_callers", "6.12"))
+    given, fixed = (trace_message("siw", *way, payload_bytes=PAGE_SIZE) for way in ways)
+    array = [(piece.memory, *divmod(piece.address, PAGE_SIZE), piece.size_bytes)
              for piece in given.pieces]  # fmt: skip
     skb, pinned_bytes = fixed.skbs[0], fixed.tally.pinned_peak_bytes
     frags = [(frag.kind, *divmod(frag.address, PAGE_SIZE), frag.size_bytes) for frag in skb.frags]
@@ -75,10 +76,10 @@ def message(w) -> list[Strip]:
     ]  # fmt: skip
 
 
-def movement(w) -> list[Strip]:
+def movement() -> list[Strip]:
     """Send one message spliced and copied, and in three calls with and without MSG_MORE."""
-    spliced, copied = (observe(pattern(how), world=w) for how in ("one splice", "one sendmsg"))
-    more, apart = (observe(pattern("three sendmsg", how), 0, True, w) for how in ("MSG_MORE", "nothing"))
+    spliced, copied = (observe(how) for how in ("one splice", "one sendmsg"))
+    more, apart = (observe("three sendmsg", how, acks_each_call=True) for how in ("MSG_MORE", "nothing"))
     frags = [(max(frag.size_bytes**0.3, 6), frag.kind, f"{frag.size_bytes} bytes") for frag in spliced.skbs[0].frags]
     pushes = [(1, "skb", "send what is full" if flags & MSG_MORE else "send all") for flags, *_ in more.pushes]
     counts = [seen.counters["copied_bytes"] for seen in (spliced, copied)]
@@ -89,9 +90,27 @@ def movement(w) -> list[Strip]:
     ]  # fmt: skip
 
 
-def draw(group) -> Picture:
-    """Draw the terms of `memory`, `message` or `movement` below each other, from a fresh model kernel."""
-    strips = group(new_world())
+GROUPS = {group.__name__: group for group in (memory, message, movement)}
+
+
+def words(group: str) -> Picture:
+    """Draw the workbook's words for memory, message or movement, each by a model kernel that has just done the thing.
+
+    Raises
+    ------
+    InputError
+        Another group.
+
+    Examples
+    --------
+    >>> from splicelab import words
+    >>> words("movement")
+    splice: bytes copied: 0; by a sendmsg of the same message: 4148
+    push: 3 calls, all but the last with MSG_MORE; skbs that leave: 1; without it: 3
+    """
+    if group not in GROUPS:
+        raise InputError(f"group: {group!r} is not one of {', '.join(GROUPS)}")
+    strips = GROUPS[group]()
     figure, axes = new_figure(9, STRIP_IN * len(strips) + 0.45)
     axes.set(xlim=(0, 1.002), ylim=(len(strips), 0), xticks=[], yticks=[row + 0.36 for row in range(len(strips))])
     axes.set_yticklabels([strip.term for strip in strips], fontweight="bold", fontsize=10.5)
@@ -99,10 +118,10 @@ def draw(group) -> Picture:
     axes.spines[["left", "bottom"]].set_visible(False)
     for row, strip in enumerate(strips):
         total, left = sum(width for width, *_ in strip.boxes), 0.0
-        for width, owner, words in strip.boxes:
+        for width, owner, said in strip.boxes:
             paint, share = OWNERS[owner], width / total
             axes.barh(row + 0.36, share, 0.5, left, color=paint.colour, edgecolor="#333333", linewidth=0.8)
-            axes.text(left + share / 2, row + 0.36, words, ha="center", va="center", fontsize=9, color=paint.ink)
+            axes.text(left + share / 2, row + 0.36, said, ha="center", va="center", fontsize=9, color=paint.ink)
             left += share
         axes.text(0, row + 0.78, f"{strip.sentence} ({COUNTED})", va="center", fontsize=9.5)
     owners = dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes)

@@ -5,9 +5,9 @@ from itertools import pairwise, product
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from splicelab.evidence.counted.patterns import Seen
+from splicelab.evidence.counted.patterns import COUNTS, Seen
 from splicelab.kernel.world import MSG_MORE
-from splicelab.show.canvas import settled
+from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, RECORDED, Picture, new_figure, owner_handles
 
 ROWS = ("message", "program's calls", "calls into TCP", "frags", "skbs")
@@ -15,22 +15,10 @@ PLAIN = ("white", "#111111")
 TEXTS = 90
 WIDTH_IN, DIGIT_IN, NARROWEST = 7.6, 0.088, 0.03
 COLOURS = {"6.1": "#0072B2", "6.12": "#D55E00"}
-COUNTS = {
-    "calls into TCP": lambda count: count["sendmsg"] + count["sendpages"],
-    "bytes copied": lambda count: count["copied_bytes"],
-    "bytes attached": lambda count: count["spliced_bytes"] + count["sendpages_bytes"],
-    "pushes": lambda count: count["tcp_push"],
-    "skbs": lambda count: len(count["skbs"]),
-}
 
 
-def in_words(seen: Seen) -> str:
-    """Say what a message took, counted."""
-    counts = [f"{name} {count(seen.counters)}" for name, count in COUNTS.items()]
-    return f"Linux {seen.scenario.kernel}: {', '.join(counts)}"
-
-
-class MessageDrawing:
+@shows(Seen)
+class MessageDrawing(Drawing):
     """A message row by row, all rows with the same edges and not to scale; shows a `Seen`."""
 
     def __init__(self):
@@ -52,7 +40,7 @@ class MessageDrawing:
         self.texts = [self.axes.text(0, 0, "", ha="center", va="center", fontsize=9) for _ in range(TEXTS)]
         self.moving = [self.boxes, *self.pushes, *self.texts, self.title]
 
-    def update(self, values, seen: Seen):
+    def update(self, seen: Seen) -> None:
         """Lay out the boxes of all rows between their common edges, and name those with room for words."""
         boxes = _boxes(seen)
         place = _places({edge for _, start, size, *_ in boxes for edge in (start, start + size)})
@@ -71,7 +59,7 @@ class MessageDrawing:
         for marks, announces in zip(self.pushes, (0, MSG_MORE), strict=True):
             x = [place[position] for flags, position, _ in seen.pushes if flags & MSG_MORE == announces]
             marks.set_data(x, [2.02] * len(x))
-        self.title.set_text(f"{in_words(seen)} ({COUNTED})")
+        self.title.set_text(f"{seen.text} ({COUNTED})")
 
 
 def _places(edges: set[int]) -> dict[int, float]:
@@ -106,14 +94,7 @@ def _boxes(seen: Seen) -> list[tuple]:
     return boxes
 
 
-def message_picture(seen: Seen) -> Picture:
-    """Draw one message for a page."""
-    drawing = settled(MessageDrawing())
-    drawing.update({}, seen)
-    return Picture(drawing.figure, in_words(seen))
-
-
-def beside_picture(recorded: dict, predicted: dict) -> Picture:
+def beside(recorded: dict, predicted: dict) -> Picture:
     """Draw recorded counts as rings and the predicted ones as dots; both dicts go from (kernel, pattern) to counts."""
     kernels, names = (list(dict.fromkeys(keys)) for keys in zip(*recorded, strict=True))
     figure, axes = new_figure(9.5, 3.6, 1, len(COUNTS), sharey=True)
@@ -135,7 +116,7 @@ def beside_picture(recorded: dict, predicted: dict) -> Picture:
     return Picture(figure, f"exact: {exact} of {len(recorded) * len(COUNTS)} counts")
 
 
-def sweep_picture(sweep: dict[str, list[Seen]]) -> Picture:
+def seen_grid(sweep: dict[str, list[Seen]]) -> Picture:
     """Write the counts of each way of sending and each payload into a grid per kernel and counter; darker is more."""
     kernels = list(dict.fromkeys(seen.scenario.kernel for row in sweep.values() for seen in row))
     figure, grid = new_figure(9.8, 2.3 * len(kernels) + 0.3, len(kernels), len(COUNTS), sharex=True, sharey=True)
@@ -153,4 +134,4 @@ def sweep_picture(sweep: dict[str, list[Seen]]) -> Picture:
         panels[0].set(yticks=range(len(sweep)), yticklabels=sweep, ylabel=f"Linux {kernel} ({COUNTED})")
     grid[-1][len(COUNTS) // 2].set_xlabel("bytes of payload")
     worst = max((seen for row in sweep.values() for seen in row), key=lambda seen: len(seen.tcp_calls))
-    return Picture(figure, f"{sum(map(len, sweep.values()))} messages; most calls: {in_words(worst)}")
+    return Picture(figure, f"{sum(map(len, sweep.values()))} messages; most calls: {worst.text}")

@@ -1,10 +1,8 @@
 """The message microscope: one message, whose memory it lies in, what is copied, and who keeps it until when."""
 
-from matplotlib.figure import Figure
-
+from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.message import Trace
-from splicelab.evidence.counted.run import ending, outcome
-from splicelab.show import story
+from splicelab.show.canvas import shows
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
 from splicelab.show.style import OWNERS
 
@@ -17,8 +15,9 @@ ENDS_AT = dict.fromkeys(("kfree", "own reference put"), "call returns")
 ENDS_AT |= {"rewritten": "next message", "kfree by callback": "ACK"}
 
 
+@shows(Trace)
 class Microscope(Sketch):
-    """The microscope as a `Drawing`: its result is a Trace."""
+    """One message: path, calls, memory, skbs, lifetimes."""
 
     def __init__(self):
         super().__init__(WIDTH, HEIGHT, boxes=60, lines=30, words=80)
@@ -30,10 +29,10 @@ class Microscope(Sketch):
                 self.axes.text(x + 5, LIFE_Y - 6, name, va="center", color=FAINT)
                 self.axes.plot([x, x], [LIFE_Y + 4, HEIGHT - 6], color="#CCCCCC", linewidth=1, linestyle=":", zorder=1)
 
-    def update(self, values: dict, result: Trace) -> None:
+    def update(self, result: Trace) -> None:
         """Draw another message."""
         self.begin()
-        columns, ended = story.columns(result), ending(outcome(result.tally))
+        columns, ended = result.columns, result.tally.ending
         width = (RIGHT - LEFT) / len(columns)
         self.say(10, 17, result.name, INK, "left", 11, "bold")
         self.say(RIGHT, 17, ended, GOOD if ended == "delivered" else DANGER, "right", 11, "bold")
@@ -48,8 +47,8 @@ class Microscope(Sketch):
                     return LEFT + width * (number + (position - column.position) / column.size_bytes)
             return RIGHT
 
-        self._draw_calls(story.merged(story.calls(result), columns), x_of)
-        self._draw_skbs(result, story.merged(story.frags(result), columns), x_of)
+        self._draw_calls(result.merged(result.calls), x_of)
+        self._draw_skbs(result, result.merged(result.frags), x_of)
         if result.tally.retransmits:
             self.line([STAGES["sent again"]] * 2, [LIFE_Y + 4, HEIGHT - 6], DANGER, 1.5)
             self.say(STAGES["sent again"] + 5, LIFE_Y - 6, "sent again", DANGER, "left", 10)
@@ -60,8 +59,8 @@ class Microscope(Sketch):
 
     def _draw_path(self, trace):
         """Draw the call path and what happens where; dark is who deals with memory that cannot be attached."""
-        acting, step = story.acting(trace), (RIGHT - 2) / 6
-        for number, (name, words) in enumerate(story.places(trace).items()):
+        acting, step = trace.acting, (RIGHT - 2) / 6
+        for number, (name, words) in enumerate(trace.places.items()):
             x, acts, line = 10 + number * step, name == acting, INK if words else FAINT
             fill, ink = (DANGER if trace.tally.eio else INK, "white") if acts else ("white", line)
             self.box(x, PATH_Y, step - 20, 50, fill, line, 1, "-" if words else ":")
@@ -79,7 +78,7 @@ class Microscope(Sketch):
             done += call.count
 
     def _draw_piece(self, x, width, column):
-        middle, size = MEMORY_Y + BLOCK + 30, story.counted(column.size_bytes, "byte")
+        middle, size = MEMORY_Y + BLOCK + 30, times(column.size_bytes, "byte")
         self.say(x + width / 2, MEMORY_Y - 13, column.label, fontweight="bold")
         self._block(x, MEMORY_Y, width, column.memory, size)
         arrow = [x + width / 4] * 2, [middle - 26, middle + 18]
@@ -98,15 +97,13 @@ class Microscope(Sketch):
     def _draw_skbs(self, trace, frags, x_of):
         for frag in frags:
             x, end = x_of(frag.position), x_of(frag.position + frag.size_bytes)
-            words = story.counted(frag.size_bytes, "byte") if frag.count == 1 else f"{frag.count} frags"
+            words = times(frag.size_bytes, "byte") if frag.count == 1 else f"{frag.count} frags"
             self._block(x, SKB_Y, end - x, frag.memory, words)
         for number, skb in enumerate(trace.skbs, 1):
             x, end = x_of(skb.position), x_of(skb.position + skb.size_bytes)
             self.box(x, SKB_Y - 6, end - x, BLOCK + 12, "none", INK, 1.6)
             if end - x > 110:
-                words = (
-                    f"skb {number}: {story.counted(skb.size_bytes, 'byte')}, {story.counted(len(skb.frags), 'frag')}"
-                )
+                words = f"skb {number}: {times(skb.size_bytes, 'byte')}, {times(len(skb.frags), 'frag')}"
                 self.say(min((x + end) / 2, RIGHT - 82), SKB_Y + BLOCK + 18, words)
 
     def _draw_life(self, y, column):
@@ -125,9 +122,13 @@ class Microscope(Sketch):
             self.box(end, y, ack - end, BAR, "white", DANGER, 1.6)
             self.say(end + 8, y + BAR / 2, "bytes may change", DANGER, "left", fontweight="bold")
 
-
-def microscope(trace: Trace) -> Figure:
-    """Return one message as a figure."""
-    drawing = Microscope()
-    drawing.update({}, trace)
-    return drawing.figure
+    @staticmethod
+    def words(trace: Trace) -> str:
+        """Say in words what is drawn."""
+        path = [f"{name}{' acts' * (name == trace.acting)}: {said}" for name, said in trace.places.items() if said]
+        lines = [f"{trace.name}: {trace.tally.outcome}", " → ".join(path)]
+        for column in trace.columns:
+            way = f"copied into a {OWNERS[column.held].label}" if column.way == "copied" else column.way
+            risk = ", its bytes may change before the ACK" if column.is_at_risk else ""
+            lines.append(f"{column.label}: {OWNERS[column.memory].label}, {column.size_bytes:,} bytes, {way}{risk}")
+        return "\n".join(lines)

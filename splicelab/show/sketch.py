@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import LIVE_DPI, OWNERS, new_figure
 
 INK, FAINT, DANGER, GOOD = "#111111", "#707070", "#B2182B", "#1B7837"
@@ -37,7 +38,7 @@ class Word(Text):
         renderer.draw_image(renderer.new_gc(), x + right, y + up, picture)
 
 
-class Sketch:
+class Sketch(Drawing):
     """Base of a `Drawing`; coordinates are pixels at 100 dpi from the top left corner.
 
     A subclass draws what stays on ``self.axes``, and in `update` what moves between `begin` and `end`.

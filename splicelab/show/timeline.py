@@ -6,64 +6,23 @@ Every piece of memory has the same width, whatever its bytes; below it stands wh
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate, pairwise, zip_longest
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.layers import Records
-from splicelab.evidence.counted.message import Trace
+from splicelab.evidence.counted.timeline import ALONE, Row, Timeline
 from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
-from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure, owner_handles
+from splicelab.show.canvas import Drawing, shows
+from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure, owner_handles
 
 PARTS = 24
 GAP, DIGIT = 0.002, 0.009  # between boxes, and about a digit of 9 points, as shares of the width
 LETTERS = {"M": MSG_MORE, "N": MSG_SENDPAGE_NOTLAST, "E": MSG_EOR}
 KEY = "above a call its flags: M = MSG_MORE, N = MSG_SENDPAGE_NOTLAST, E = MSG_EOR"
 LANES = ("calls", "pushes", "skbs", "records above")
-FILLS = {"page": "page_cache", "large_kmalloc": "slab"}  # owners with another name in the style
-LEAVES, HELD, ALONE = range(3)
 MARKS = (("^", "black", "push, data leaves"), ("^", "white", "push, held back"), ("D", "black", "leaves, no push"))
-
-
-class Row(NamedTuple):
-    """What one panel shows: words for its title, a message as it was sent, records of a layer above or None."""
-
-    title: str
-    trace: Trace
-    records: Records | None = None
-
-
-def happenings(trace: Trace) -> tuple[list, list, list]:
-    """Return calls (flags, first byte, end), marks (byte, which of MARKS) and skbs (first byte, end) of a message."""
-    calls, marks, skbs = [], [], []
-    start = next(event.second for event in trace.events if event.name == "call")
-    is_pushed = False
-    for name, first, second, third in trace.events[: trace.looked_at]:
-        if name == "call":
-            calls.append((first, second - start, second - start + third))
-        elif name == "push":
-            marks.append((second - start, HELD))
-        elif name == "transmit" and second >= start:
-            skbs.append((second - start, second - start + third))
-            marks[len(marks) - is_pushed :] = [(marks[-1][0], LEAVES) if is_pushed else (skbs[-1][1], ALONE)]
-        is_pushed = name == "push" or (is_pushed and name == "transmit")
-    return calls, marks, skbs
-
-
-def summary(row: Row) -> str:
-    """Return what a message became, in words."""
-    calls, marks, skbs = happenings(row.trace)
-    counts = [(len(calls), "call", "calls"), (sum(kind != ALONE for _, kind in marks), "push", "pushes")]
-    counts += [(len(skbs), "skb", "skbs")]
-    closed, open_bytes, refused = row.records or (None, 0, "")
-    counts += [(len(closed), "record above", "records above")] if row.records else []
-    counts += [(open_bytes, "byte waits above", "bytes wait above")] if open_bytes else []
-    words = [f"{count} {one if count == 1 else more}" for count, one, more in counts] + [refused] * bool(refused)
-    return f"{row.title}: {', '.join(words)}"
 
 
 class _Panel:
@@ -83,7 +42,7 @@ class _Panel:
 
     def show(self, row: Row) -> None:
         """Lay out one message; InputError where it has more parts than the picture holds."""
-        calls, marks, skbs = happenings(row.trace)
+        calls, marks, skbs = row.happenings
         pieces = np.cumsum([0, *(piece.size_bytes for piece in row.trace.pieces)])
         bounds = sorted({*map(int, pieces), *(first for _, first, _ in calls)})
         if max(len(bounds) - 1, len(skbs)) > PARTS:
@@ -94,8 +53,7 @@ class _Panel:
             letters = " ".join(letter for letter, flag in LETTERS.items() if flags & flag)
             words.append((place([first, end]).mean(), 0.55, letters, "black"))
             for left, right in pairwise(byte for byte in bounds if first <= byte <= end):
-                owner = row.trace.pieces[np.searchsorted(pieces, left, "right") - 1].owner
-                look = OWNERS[FILLS.get(owner, owner)]
+                look = OWNERS[row.trace.pieces[np.searchsorted(pieces, left, "right") - 1].memory]
                 boxes.append((0, left, right, look.colour, look.ink, "-", (left == first, right == end)))
         boxes += [(2, first, end, OWNERS["skb"].colour, "black", "-", (True, True)) for first, end in skbs]
         closed, open_bytes, _ = row.records or ((), 0, "")
@@ -114,13 +72,14 @@ class _Panel:
             line.set_data(at, [-1] * len(at))
         for text, (x, y, said, ink) in zip_longest(self.words, words, fillvalue=(0, 0, "", "black")):
             text.set(x=x, y=y, text=said, color=ink)
-        self.title.set_text(summary(row))
+        self.title.set_text(row.text)
 
 
-class TimeLine:
-    """A `Drawing` of some messages, one below the other; ``update(values, rows)`` shows a list of Row."""
+@shows(Timeline)
+class TimelineDrawing(Drawing):
+    """Some messages, one below the other."""
 
-    def __init__(self, panels: int = 1, has_records: bool = True, owners: Sequence = ("page_cache", "page_frag")):
+    def __init__(self, panels: int, has_records: bool, owners: Sequence[str]):
         lanes = 3 + has_records
         self.figure, axes = new_figure(9.5, 0.75 + (0.45 + 0.42 * lanes) * panels, panels, 1, squeeze=False)
         self.panels = [_Panel(one, lanes) for one in axes.flat]
@@ -129,21 +88,19 @@ class TimeLine:
         marks = [Line2D([], [], ls="", ms=8, marker=m, mfc=c, mec="black", label=text) for m, c, text in MARKS]
         self.figure.legend(handles=[*owner_handles(owners), *marks], loc="outside lower center", ncols=6)
 
-    def update(self, values: dict, result: Sequence[Row]) -> None:
-        """Show these messages; InputError for one that does not fit."""
-        for panel, row in zip(self.panels, result, strict=True):
+    def update(self, result: Timeline) -> None:
+        """Show as many messages; InputError for one that does not fit."""
+        for panel, row in zip(self.panels, result.rows, strict=True):
             panel.show(row)
 
-
-def timeline(rows: Sequence[Row]) -> Figure:
-    """Return a figure of some messages, one below the other."""
-    owners = sorted({FILLS.get(piece.owner, piece.owner) for row in rows for piece in row.trace.pieces})
-    drawing = TimeLine(len(rows), any(row.records for row in rows), owners)
-    drawing.update({}, rows)
-    return drawing.figure
+    @classmethod
+    def of(cls, result: Timeline) -> "TimelineDrawing":
+        """Return a drawing with a panel for each message, and a legend of whose memory these lie in."""
+        owners = sorted({piece.memory for row in result.rows for piece in row.trace.pieces})
+        return cls(len(result.rows), any(row.records for row in result.rows), owners)
 
 
-def sweep(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Figure:
+def over_pages(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Picture:
     """Return pushes and skbs over the size of a message; both hold (payload pages, pushes, skbs) a way's name.
 
     Counted ways are lines, in the order given; recorded ones are rings, without skbs, since other windows cut those.
@@ -161,4 +118,5 @@ def sweep(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Figure:
         )
     panels[0].set_ylabel(axis_label("number", COUNTED))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    return figure
+    points = [point[:2] for rows in recorded.values() for point in rows]
+    return Picture(figure, f"recorded (pages, pushes): {points}")

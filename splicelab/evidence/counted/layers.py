@@ -6,6 +6,7 @@ layer stands in data/layers.csv and data/handed_down.csv.
 
 import functools
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 
@@ -16,6 +17,7 @@ from splicelab.callers import Caller, Send, load_callers
 from splicelab.errors import InputError
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.paths import data_path
+from splicelab.result import Result
 from splicelab.tables import read_rows
 
 _Limit = Annotated[int, BeforeValidator(lambda text: text or sys.maxsize), Field(gt=0)]
@@ -60,12 +62,21 @@ class Record(NamedTuple):
     why: str
 
 
-class Records(NamedTuple):
+_Records = namedtuple("Records", ("closed", "open_bytes", "refused"))
+
+
+class Records(Result, _Records):
     """What the calls became: closed records, bytes that wait in an open one, the first call's error or ""."""
 
-    closed: list[Record]
-    open_bytes: int
-    refused: str
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each closed record."""
+        return pd.DataFrame(self.closed, columns=Record._fields)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return _Records.__repr__(self)
 
 
 def keeps_open(layer: str, kernel: str, send: Send) -> bool:
@@ -99,9 +110,15 @@ def _pieces(layer: Layer, send: Send) -> Iterator[tuple[int, bool]]:
 
 
 def records(layer: str, kernel: str, sends: list[Send]) -> Records:
-    """Return what a layer makes of a sender's calls on 6.1, or on any later kernel (as in 6.12).
+    """Find the records that a layer above TCP makes of a sender's calls, on 6.1 or any later kernel (as in 6.12).
 
     Copies side by side share a slot; a call that is refused ends the message. Raises InputError for an unknown layer.
+
+    Examples
+    --------
+    >>> from splicelab import load_callers, records
+    >>> records("tls_sw", "6.1", load_callers()["nvmet_tcp"].sends("6.1", 4096))
+    Records(closed=[Record(size_bytes=4144, call=2, why='end of the call')], open_bytes=0, refused='')
     """
     if layer not in LAYERS:
         raise InputError(f"layer: {layer!r} is not one of {', '.join(LAYERS)}")

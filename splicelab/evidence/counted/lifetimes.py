@@ -4,6 +4,7 @@ Linux 6.1's ->sendpage does so without asking; on later kernels it is a what-if,
 decides what is wrong: the receiver's bytes are compared with those that were meant.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from splicelab.kernel.tcp import sendpage
 from splicelab.kernel.tcp_input import acknowledge, retransmit
 from splicelab.kernel.wire import count_different
 from splicelab.kernel.world import ACK_DELAY_MAX, NONE, PAGE_SIZE, WIRE_BYTES
+from splicelab.result import Result
 
 MESSAGE_BYTES = 32  # OCFS2's handshake: the first bytes of its object
 OTHERS, STRANGER = 64, 0xEE  # how many objects other users may hold, and what they write
@@ -29,7 +31,8 @@ BOUNDS = {"ack_delay": (0, ACK_DELAY_MAX), "loss": (0, 1), "pressure": (0, 16), 
 DELAYS = (0, 1, 2, 4, 8, 16, 32, 63)
 
 
-class Lives(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Lives(Result):
     """How messages ended (numbers of FATES, in order), and what was counted."""
 
     fates: np.ndarray
@@ -37,6 +40,38 @@ class Lives(NamedTuple):
     wrong: int
     corrupt_bytes: int
     double_put: int
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """How many messages had each fate."""
+        counts = np.bincount(self.fates, minlength=len(FATES))
+        return pd.DataFrame({"messages": counts}, FATES).rename_axis("fate")
+
+    @property
+    def text(self) -> str:
+        """How many had each fate."""
+        fates = ", ".join(f"{words} {count:,}" for words, count in self.table.messages.items())
+        puts = f"\npages put back that nobody had taken: {self.double_put:,}" if self.double_put else ""
+        return f"{len(self.fates):,} messages: {fates}{puts}"
+
+
+@dataclass(frozen=True, repr=False)
+class Rates(Result):
+    """How many of the lost messages arrived wrong, by ACK delay: share, 95 % interval (Wilson).
+
+    ``ack_delay`` and ``lives`` are those of one workload, or None.
+    """
+
+    table: pd.DataFrame
+    ack_delay: int | None
+    lives: Lives | None
+
+    @property
+    def text(self) -> str:
+        """The shares, and the fates of the one workload."""
+        shares = ", ".join(f"{delay}: {share:.2f}" for delay, share in self.table.share.items())
+        lines = self.lives.text.split("\n") if self.lives else []
+        return "\n".join([*lines[:1], f"wrong, of those lost, by delay: {shares}", *lines[1:]])
 
 
 class Moment(NamedTuple):
@@ -49,6 +84,28 @@ class Moment(NamedTuple):
     blocks: list[tuple[str, bytes]]
     refcount: int | None
     received: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class Life(Result):
+    """The life of one message, step by step."""
+
+    moments: list[Moment]
+
+    @property
+    def text(self) -> str:
+        """Who has the object that the skb shows, its page's count, what was received: a line a step."""
+        lines = []
+        for number, (what, blocks, refcount, received) in enumerate(self.moments, 1):
+            queue = "queue empty" if refcount is None else f"skb shows it, page count {refcount}"
+            got = "nothing received yet" if not received else f"received {in_hex(received)}"
+            lines.append(f"{number} {what}: {blocks[1][0]}, {in_hex(blocks[1][1])}; {queue}; {got}")
+        return "\n".join(lines)
+
+
+def in_hex(data: bytes) -> str:
+    """Return the first and last two bytes."""
+    return f"{data[:2].hex(' ')} … {data[-2:].hex(' ')}"
 
 
 @jit
@@ -111,9 +168,9 @@ def run_workload(w, object_bytes, is_zeroed, lost, works, draws, fates):
             kfree(w, address)
 
 
-def open_attached(kernel: str, ack_delay: int = 0, world=None):
+def open_attached(kernel: str, ack_delay: int = 0):
     """Return a machine of this kernel, ready to attach messages of MESSAGE_BYTES."""
-    w = open_world(kernel, world)
+    w = open_world(kernel)
     w.piece[0].role, w.piece[0].size_bytes = HEADER, MESSAGE_BYTES
     w.plan[0].pieces, w.plan[0].ack_delay = 1, ack_delay
     w.moves_bytes = w.sock[0].nonagle = 1
@@ -130,13 +187,18 @@ def lives(
     pressure: float = 1.0,
     zeroed: bool = False,
     messages: int = 4000,
-    world=None,
 ) -> Lives:
-    """Return how messages fare whose object is attached by reference and freed when the call has returned.
+    """Count how messages fare whose object is attached by reference and freed when the call has returned.
 
     ``ack_delay`` is in messages; a lost message is sent again when its ACK is due. ``loss`` is the chance of a loss
     while no other lost message waits, so that losses are independent trials. ``pressure`` is the mean number of
     kmallocs and kfrees of this size class by others between two messages. InputError for a value outside of BOUNDS.
+
+    Examples
+    --------
+    >>> from splicelab import lives
+    >>> lives(pressure=0, messages=1000)
+    996 messages: arrived at once 958, sent again, right 0, own later bytes 38, another user's bytes 0
     """
     given = {"ack_delay": ack_delay, "loss": loss, "pressure": pressure, "object_bytes": object_bytes}
     for name, (low, high) in BOUNDS.items():
@@ -149,26 +211,43 @@ def lives(
         next_loss = message + ack_delay + 1 if lost[message] else next_loss
     works = np.append(random.poisson(pressure, messages), OTHERS * 8)
     draws, fates = random.random_sample(works.sum()), np.zeros(messages, np.int64)
-    w = open_attached(kernel, ack_delay, world)
+    w = open_attached(kernel, ack_delay)
     run_workload(w, object_bytes, zeroed, lost.astype(np.int64), works, draws, fates)
     fates = fates[: messages - ack_delay]
     wrong, tally = int((fates >= OWN_LATER).sum()), w.tally[0]
     return Lives(fates, int(lost[: len(fates)].sum()), wrong, int(tally.corrupt_bytes), int(tally.double_put))
 
 
-def lives_by_delay(delays=DELAYS, **options) -> pd.DataFrame:
-    """Return, for each ACK delay in messages, how many lost ones arrived wrong: share, 95 % interval (Wilson)."""
+def lives_by_delay(ack_delay: int | None = None, delays=DELAYS, **options) -> Rates:
+    """Count how many lost messages arrive wrong for each ACK delay, and look closely at one delay where it is given.
+
+    Delays are in messages; ``options`` are those of `lives`.
+
+    Examples
+    --------
+    >>> from splicelab import lives_by_delay
+    >>> lives_by_delay(delays=(0, 1, 8), pressure=0, messages=1000)
+    wrong, of those lost, by delay: 0: 0.00, 1: 1.00, 8: 1.00
+    """
     from scipy.stats import binomtest
 
     counted = [lives(ack_delay=delay, **options) for delay in delays]
     table = pd.DataFrame({"lost": [one.lost for one in counted], "wrong": [one.wrong for one in counted]}, delays)
     ranges = [binomtest(one.wrong, one.lost).proportion_ci(method="wilson") if one.lost else (0, 1) for one in counted]
     table[["low", "high"]] = np.array(ranges, float)
-    return table.assign(share=table.wrong / table.lost).rename_axis("delay")
+    table = table.assign(share=table.wrong / table.lost).rename_axis("delay")
+    return Rates(table, ack_delay, None if ack_delay is None else lives(ack_delay=ack_delay, **options))
 
 
-def moments(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool = False) -> list[Moment]:
-    """Return the life of one lost message: attached, freed, its memory taken by another, sent again, ACKed."""
+def life(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool = False) -> Life:
+    """Follow one lost message: attached, freed, its memory taken by another, sent again, ACKed.
+
+    Examples
+    --------
+    >>> from splicelab import life
+    >>> print(life("6.1").text.splitlines()[2])
+    3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it, page count 2; nothing received yet
+    """
     w = open_attached(kernel)
     left, middle, right = places = [kmalloc(w, object_bytes) for _ in range(3)]
     users, told = {left: "another user"}, []
@@ -203,4 +282,4 @@ def moments(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool
     tell("no ACK came: sent again")
     acknowledge(w, w.sock[0].snd_nxt)
     tell("ACK: the skb lets go")
-    return told
+    return Life(told)

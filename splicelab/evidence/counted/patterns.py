@@ -5,14 +5,16 @@ the MTU allows, and the congestion window never decides.
 """
 
 import json
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.message import EVENT_NAMES, Skb, look_at_queue
+from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import MSS_BYTES
 from splicelab.evidence.counted.scenarios import Scenario, call_bytes, parse_scenario
+from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
+from splicelab.result import Result
 
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
@@ -25,9 +27,17 @@ RECORDED_AS = {  # the names that the recordings use
     "vm1": ("one splice", "nothing"),
 }
 WINDOW_SEGMENTS = 1000
+COUNTS = {  # what is compared, from the counters of a message
+    "calls into TCP": lambda count: count["sendmsg"] + count["sendpages"],
+    "bytes copied": lambda count: count["copied_bytes"],
+    "bytes attached": lambda count: count["spliced_bytes"] + count["sendpages_bytes"],
+    "pushes": lambda count: count["tcp_push"],
+    "skbs": lambda count: len(count["skbs"]),
+}
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Seen(Result):
     """A message as it stands in the queue when all calls have returned; positions count its bytes from 0.
 
     ``pieces`` are (owner of their memory, position, bytes), ``calls`` of the program (words, position, bytes), calls
@@ -41,6 +51,12 @@ class Seen(NamedTuple):
     pushes: list[tuple[int, int, int]]
     skbs: list[Skb]
     counters: dict
+
+    @property
+    def text(self) -> str:
+        """What the message took, counted."""
+        counts = [f"{name} {count(self.counters)}" for name, count in COUNTS.items()]
+        return f"Linux {self.scenario.kernel}: {', '.join(counts)}"
 
 
 def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int, trailer_bytes: int) -> list[list]:
@@ -61,24 +77,14 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
     return [["cork", 1], *calls, ["cork", 0]] if announce == "TCP_CORK" else calls
 
 
-def pattern(
-    how: str,
-    announce: str = "nothing",
-    header_bytes: int = 48,
-    payload_bytes: int = 4096,
-    trailer_bytes: int = 4,
-    *,
-    kernel: str = "6.12",
-    mtu: int = 65536,
-    nodelay: bool = True,
-) -> Scenario:
-    """Return one message in one of HOWS, with one of ANNOUNCES; InputError for a value that is not possible."""
+def _pattern(how, announce, sizes, kernel, mtu, nodelay) -> Scenario:
+    """Return one message of a pattern as a connection; InputError for a value that is not possible."""
     if how not in HOWS or announce not in ANNOUNCES or mtu not in MSS_BYTES:
         raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {tuple(MSS_BYTES)}")
-    if header_bytes + payload_bytes + trailer_bytes == 0:
+    if sum(sizes) == 0:
         raise InputError("a message needs at least one byte")
     message = {
-        "calls": pattern_calls(how, announce, header_bytes, payload_bytes, trailer_bytes),
+        "calls": pattern_calls(how, announce, *sizes),
         "receiver_reads": "after_message",
         "cwnd": WINDOW_SEGMENTS,
         "goals": [[0, 0, *MSS_BYTES[mtu]]],
@@ -88,13 +94,39 @@ def pattern(
     return parse_scenario(json.dumps(line).encode(), "pattern")
 
 
-def observe(scenario: Scenario, number: int = 0, acks_each_call: bool = False, world=None) -> Seen:
-    """Send the messages of a connection up to this one and look at it; an Explorer brings a world of its own.
+def observe(
+    how: str | Scenario,
+    announce: str = "nothing",
+    header_bytes: int = 48,
+    payload_bytes: int = 4096,
+    trailer_bytes: int = 4,
+    *,
+    kernel: str = "6.12",
+    mtu: int = 65536,
+    nodelay: bool = True,
+    acks_each_call: bool = False,
+    number: int = 0,
+) -> Seen:
+    """Send one message in one of the patterns that were recorded, and look at it as it stands in the queue.
 
-    With ``acks_each_call`` whatever is in flight when a call returns is ACKed there, as loopback mostly did in the
-    recordings; ACKs of the scenario itself are processed as well.
+    ``how`` is one of HOWS, ``announce`` one of ANNOUNCES; or ``how`` is a `Scenario` that says all of it, and whose
+    messages are sent up to ``number``. With ``acks_each_call`` whatever is in flight when a call returns is ACKed
+    there, as loopback mostly did in the recordings; ACKs of the scenario itself are processed as well.
+
+    Raises
+    ------
+    InputError
+        A value that is not possible, or no byte to send.
+
+    Examples
+    --------
+    >>> from splicelab import observe
+    >>> observe("three sendmsg", "MSG_MORE", acks_each_call=True)
+    Linux 6.12: calls into TCP 3, bytes copied 4148, bytes attached 0, pushes 3, skbs 1
     """
-    sender = Sender(scenario, world)
+    sizes = (header_bytes, payload_bytes, trailer_bytes)
+    scenario = how if isinstance(how, Scenario) else _pattern(how, announce, sizes, kernel, mtu, nodelay)
+    sender = Sender(scenario)
     w = sender.world
     w.sock[0].acks_each_call = acks_each_call
     for message in scenario.messages[:number]:

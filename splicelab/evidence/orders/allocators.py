@@ -7,7 +7,7 @@ mm/page_alloc.c: __page_frag_alloc_align; "nvme-tcp: fix usage of page_frag_cach
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from splicelab.evidence.orders.search import Verdict, World, search
+from splicelab.evidence.orders.search import World
 
 BIAS, ALIGN_BYTES, PAGE_BYTES = 32768, 64, 4096
 SLAB_PARTS = (48, PAGE_BYTES)  # the patch copies slab data in parts of at most a page
@@ -190,8 +190,3 @@ WORLDS = {  # repaired: a size check comes first, and the flag is noted together
     "page_frag_cache, no lock": Shared(mutex=False),
     "page_frag_cache, mutex": Shared(mutex=True),
 }
-
-
-def search_allocators() -> list[Verdict]:
-    """Try every order of events of these worlds."""
-    return [search(name, world) for name, world in WORLDS.items()]

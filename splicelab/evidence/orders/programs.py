@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from splicelab.errors import InputError
+from splicelab.evidence.orders.allocators import WORLDS
 from splicelab.evidence.orders.machine import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
-from splicelab.evidence.orders.search import Verdict, search
+from splicelab.evidence.orders.search import Verdict, Verdicts, search
 
 Program = str | Sequence[str | Callable[[Machine, int], None]]
 
@@ -133,28 +134,36 @@ class TwoMessages(Machine):
         """Do nothing: until the message before has arrived, this was no event."""
 
 
-def search_orders(alternative: str, program: Program = "") -> Verdict:
-    """Try every order of events of an alternative of PROGRAMS, or of a reader's own program.
+def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
+    """Try every order of events of one program, of several, or of all of PROGRAMS where none is named.
 
-    A program is a text as in PROGRAMS, or a sequence of its steps and of functions ``step(machine, message)`` that
-    change the machine; message is 0 or 1. A callback frees the message's slab object.
+    "allocators" stands for the worlds of two tasks who share an allocator; each has a name of its own. A ``program``
+    of a reader's own is a text as in PROGRAMS, or a sequence of its steps and of functions ``step(machine, message)``
+    that change the machine; message is 0 or 1. A callback frees the message's slab object.
 
     Raises
     ------
     InputError
-        An alternative or a step that is not known, or a program that needs more than this machine has.
+        A name or a step that is not known, or a program that needs more than this machine has.
+
+    Examples
+    --------
+    >>> from splicelab import search_orders
+    >>> print(search_orders("naive_attach").text.splitlines()[-1])
+    receiver: has ee ee d1 ee .. .. .. ..
     """
-    if not program and alternative not in PROGRAMS:
-        raise InputError(f"alternative: {alternative!r} is not one of {', '.join(PROGRAMS)}")
-    start = TwoMessages(program or PROGRAMS[alternative])
+    if names == ("allocators",) or len(names) != 1:
+        names = WORLDS if names == ("allocators",) else names or PROGRAMS
+        return Verdicts({name: search_orders(name, program=program) for name in names})
+    (name,) = names
+    if name in WORLDS and not program:
+        return search(name, WORLDS[name])
+    if not program and name not in PROGRAMS:
+        raise InputError(f"alternative: {name!r} is not one of {', '.join((*PROGRAMS, *WORLDS))}")
+    start = TwoMessages(program or PROGRAMS[name])
     if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
         raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
     try:
-        return search(alternative, start)
+        return search(name, start)
     except IndexError:
-        raise InputError(f"program: {alternative} takes more than this machine's three objects, four pages") from None
-
-
-def search_all_orders() -> list[Verdict]:
-    """Try every order of events of every program in PROGRAMS."""
-    return [search_orders(name) for name in PROGRAMS]
+        raise InputError(f"program: {name} takes more than this machine's three objects, four pages") from None

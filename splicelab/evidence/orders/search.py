@@ -1,6 +1,6 @@
 """Every order in which the events of a small world can happen, and the shortest one that breaks a rule."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from splicelab.errors import InputError
+from splicelab.result import Result
 
 MOST_STATES = 1_000_000
 ENDLESS = "the work never ends"
@@ -51,7 +52,8 @@ class Step(NamedTuple):
     world: World
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Verdict(Result):
     """What a search found: states, the orders they stand for, how many of these break a rule, the shortest that does.
 
     ``orders`` is None where the work may never end; ``broken`` has the shortest way to each rule that was broken.
@@ -72,6 +74,37 @@ class Verdict(NamedTuple):
     def counterexample(self) -> list[Step]:
         """The shortest way to it."""
         return next(iter(self.broken.values()), [])
+
+    @property
+    def text(self) -> str:
+        """The counterexample, an event a line."""
+        told = [f"{step.actor}: {step.words}" for step in self.counterexample]
+        return "\n".join(told) or f"{self.name}: {self.orders:,} orders, and none breaks a rule"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for it, as in `Verdicts`."""
+        return Verdicts({self.name: self}).table
+
+
+class Verdicts(Result, dict[str, Verdict]):
+    """Several verdicts by name."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a program, the last column how many events its counterexample has."""
+        rows = {}
+        for name, one in self.items():
+            counts = (one.states, one.orders, one.orders_broken)
+            said = ["endless" if count is None else f"{count:,}" for count in counts]
+            rows[name] = *said, one.violation or "nothing", len(one.counterexample) or ""
+        columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
+        return pd.DataFrame.from_dict(rows, "index", columns=columns)
+
+    @property
+    def text(self) -> str:
+        """The table."""
+        return repr(self.table)
 
 
 def search(name: str, start: World) -> Verdict:
@@ -127,18 +160,3 @@ def _step(start: World, state: tuple, wanted: tuple) -> Step:
     """Return the event that leads from one state to the other."""
     changes = (start.after(state, event) for event in start.at(state).events())
     return next(Step(*told, start.at(reached)) for reached, told in changes if reached == wanted)
-
-
-def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
-    """Return verdicts as a table: a row a program, the last column how many events its counterexample has."""
-    rows = {}
-    for verdict in verdicts:
-        counts = ["endless" if count is None else f"{count:,}" for count in verdict[1:4]]
-        rows[verdict.name] = *counts, verdict.violation or "nothing", len(verdict.counterexample) or ""
-    columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
-    return pd.DataFrame.from_dict(rows, "index", columns=columns)
-
-
-def in_words(steps: Iterable[Step]) -> str:
-    """Return a counterexample as text, an event a line."""
-    return "\n".join(f"{step.actor}: {step.words}" for step in steps)

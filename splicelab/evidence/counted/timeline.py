@@ -1,0 +1,73 @@
+"""Some messages on a line each: their calls, which of them pushed, the skbs that left, the records of a layer above."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from splicelab.evidence.counted.layers import Records
+from splicelab.evidence.counted.message import Trace
+from splicelab.result import Result
+
+LEAVES, HELD, ALONE = range(3)  # a push whose data leaves, one that is held back, data that leaves without a push
+
+
+@dataclass(frozen=True)
+class Row:
+    """One message: words for its title, the message as it was sent, records of a layer above or None."""
+
+    title: str
+    trace: Trace
+    records: Records | None = None
+
+    @cached_property
+    def happenings(self) -> tuple[list, list, list]:
+        """Its calls (flags, first byte, end), marks (byte, LEAVES, HELD or ALONE) and skbs (first byte, end)."""
+        calls, marks, skbs = [], [], []
+        start = next(event.second for event in self.trace.events if event.name == "call")
+        is_pushed = False
+        for name, first, second, third in self.trace.events:
+            if name == "call":
+                calls.append((first, second - start, second - start + third))
+            elif name == "push":
+                marks.append((second - start, HELD))
+            elif name == "transmit" and second >= start:
+                skbs.append((second - start, second - start + third))
+                marks[len(marks) - is_pushed :] = [(marks[-1][0], LEAVES) if is_pushed else (skbs[-1][1], ALONE)]
+            is_pushed = name == "push" or (is_pushed and name == "transmit")
+        return calls, marks, skbs
+
+    @property
+    def text(self) -> str:
+        """What the message became."""
+        calls, marks, skbs = self.happenings
+        counts = [(len(calls), "call", "calls"), (sum(kind != ALONE for _, kind in marks), "push", "pushes")]
+        counts += [(len(skbs), "skb", "skbs")]
+        closed, open_bytes, refused = self.records or (None, 0, "")
+        counts += [(len(closed), "record above", "records above")] if self.records else []
+        counts += [(open_bytes, "byte waits above", "bytes wait above")] if open_bytes else []
+        words = [f"{count} {one if count == 1 else more}" for count, one, more in counts] + [refused] * bool(refused)
+        return f"{self.title}: {', '.join(words)}"
+
+
+@dataclass(frozen=True, repr=False)
+class Timeline(Result):
+    """Some messages, one below the other."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def text(self) -> str:
+        """What each message became, a line each."""
+        return "\n".join(row.text for row in self.rows)
+
+
+def timeline(*messages: Trace | tuple) -> Timeline:
+    """Put messages below each other, calls over pushes over skbs: each a Trace, or (title, Trace, records above).
+
+    Examples
+    --------
+    >>> from splicelab import timeline, trace_message
+    >>> timeline(*((kernel, trace_message("nvmet_tcp", "piecewise", kernel)) for kernel in ("6.1", "6.12")))
+    6.1: 3 calls, 1 push, 1 skb
+    6.12: 3 calls, 3 pushes, 1 skb
+    """
+    return Timeline(tuple(Row(one.name, one) if isinstance(one, Trace) else Row(*one) for one in messages))
