@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from html import escape
-from inspect import signature
+from inspect import Parameter, signature
 from threading import RLock
 from typing import Any
 
@@ -51,6 +51,7 @@ def explore(
     'payload (bytes)'
     """
     given = {name: found.default for name, found in signature(compute).parameters.items()}
+    given |= getattr(compute, "keywords", {})  # of a partial whose function takes them as **options
     return Explorer({name: _control(name, one, given, labels or {}) for name, one in controls.items()}, compute, slow)
 
 
@@ -58,7 +59,7 @@ def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[st
     """Return the widget that ipywidgets makes of a shorthand, with its words; InputError is a ValueError."""
     widget = short
     if not isinstance(short, Widget):
-        widget = interactive.widget_from_abbrev(short, given.get(name, signature.empty))
+        widget = interactive.widget_from_abbrev(short, given.get(name, Parameter.empty))
     if not isinstance(widget, ValueWidget) or isinstance(widget, fixed):
         raise ValueError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
     stem, _, unit = name.rpartition("_")

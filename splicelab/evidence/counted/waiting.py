@@ -37,9 +37,9 @@ class Held(Result):
 
 
 def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **options) -> Held:
-    """Count what each answer holds beside the payload while ACKs are awaited, and what it copies; 0: the caller's header.
+    """Count what each answer holds beside the payload while ACKs are awaited, and what it copies after all.
 
-    ``options`` are those of `splicelab.run`.
+    A header of 0 bytes is the caller's own; ``options`` are those of `splicelab.run`.
 
     Examples
     --------
