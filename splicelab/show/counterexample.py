@@ -4,63 +4,62 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from splicelab.evidence.orders.allocators import PerCpu
 from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, PAGE_BYTES, SLAB_PAGE, Machine
 from splicelab.evidence.orders.search import Verdict, World
-from splicelab.show.bars import BAD, PLAIN
-from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import OWNERS, Owner, new_figure, owner_handles
+from splicelab.show.canvas import shows
+from splicelab.show.sketch import PAPER, WRONG, Sketch
+from splicelab.show.style import Owner
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
-LANE, BOXES, END, BYTE, WIDE = 1.5, 11.3, 19.3, 0.62, 3.7  # between lanes; where boxes begin and end; their widths
-PAPER, WRONG, SOMEBODY = Owner("", "white", "black"), Owner("wrong", BAD, "white"), OWNERS["other"]
-Boxes = list[tuple[str, Owner]]
+TOP, ROW, LANE, BOXES, BYTE, WIDE = 91, 39, 71, 569, 29, 175  # pixels; of boxes where they begin and their widths
+PLAIN = "#9AA5B1"
+Boxes = list[tuple[str, str | Owner]]
 
 
 @shows(Verdict)
-class TimeLine(Drawing):
+class Counterexample(Sketch):
     """The shortest counterexample, an event a row; a thick frame has just changed."""
 
+    @staticmethod
+    def size_px(verdict: Verdict) -> tuple[float, float]:
+        """Return a size with a row for each event."""
+        return 950, TOP + 20 + ROW * len(verdict.counterexample)
+
     @classmethod
-    def picture(cls, result: Verdict) -> Figure | None:
-        """Return the figure of a verdict, or None where no order breaks a rule."""
-        return time_line(result) if result.broken else None
+    def picture(cls, verdict: Verdict) -> Figure | None:
+        """Return the figure of a verdict; None where no order breaks a rule, and there is nothing to draw."""
+        return super().picture(verdict) if verdict.broken else None
 
-
-def time_line(verdict: Verdict) -> Figure:
-    """Draw a counterexample."""
-    steps = verdict.counterexample
-    figure, axes = new_figure(9.5, 1.5 + 0.34 * len(steps))
-    axes.set(xlim=(-0.7, END), ylim=(len(steps) + 0.3, -1.7), xticks=[], yticks=[])
-    axes.set_title(f"{verdict.name.replace('_', ' ')}: {verdict.violation}")
-    axes.spines[:].set_visible(False)
-    lanes = [actor for actor in ACTORS if actor in {step.actor for step in steps}]
-    for lane, actor in enumerate(lanes):
-        axes.plot([LANE * lane] * 2, [-0.4, len(steps) - 0.6], color=PLAIN, linewidth=0.8)
-        axes.text(LANE * lane, -0.55, actor.replace(" ", "\n"), ha="center", fontsize=9)
-    queued = (frag.address for step in steps for skb in getattr(step.world, "queue", ()) for frag in skb.frags)
-    first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
-    for row, step in enumerate(steps):
-        axes.plot(LANE * lanes.index(step.actor), row, "o", color=OWNERS["copied"].colour, markersize=7)
-        axes.text(LANE * len(lanes) - 0.7, row, fill(step.words.replace("attach:", ""), 40), va="center", fontsize=9)
-        left = BOXES
-        for title, width, boxes in _columns(step.world, first // OBJECT_BYTES * OBJECT_BYTES):
-            if row == 0:
-                axes.text(left, -0.55, title, fontsize=9)
-            for words, look in boxes:
-                edge, line = (PLAIN, 0.8) if before.get(left, words) == words else ("black", 2)
-                before[left] = words
-                box = (left, row - 0.38), width - 0.05, 0.76
-                axes.add_patch(Rectangle(*box, facecolor=look.colour, edgecolor=edge, linewidth=line))
-                axes.text(left + width / 2, row, words, ha="center", va="center", fontsize=9, color=look.ink)
-                left += width
-            left += 0.5
-    if isinstance(steps[0].world, Machine):
-        handles = owner_handles(("slab", "page_frag", "free", "other"))
-        axes.legend(handles=handles, loc="lower center", ncols=4)
-    return figure
+    def draw(self, verdict: Verdict) -> None:
+        """Draw who acts, what happens, and what memory or caches hold then."""
+        steps = verdict.counterexample
+        end = TOP + ROW * (len(steps) - 1)
+        self.say(5, 11, f"{verdict.name.replace('_', ' ')}: {verdict.violation}", ha="left", points=11, weight="bold")
+        lanes = {actor: 38 for actor in ACTORS if actor in {step.actor for step in steps}}
+        for number, actor in enumerate(lanes):
+            lanes[actor] += LANE * number
+            self.say(lanes[actor], 58, actor.replace(" ", "\n"), points=9)
+            self.line(lanes[actor], TOP - 16, lanes[actor], end + 16, PLAIN, 0.8)
+        queued = (frag.address for step in steps for skb in getattr(step.world, "queue", ()) for frag in skb.frags)
+        first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
+        for y, step in zip(range(TOP, end + 1, ROW), steps, strict=True):
+            self.mark(lanes[step.actor], y, "o", "#4D4D4D", 10, "#4D4D4D")
+            said = fill(step.words.replace("attach:", ""), 40)
+            self.say(LANE * len(lanes) + 3, y, said, ha="left", points=9)
+            left = BOXES
+            for title, width, boxes in _columns(step.world, first // OBJECT_BYTES * OBJECT_BYTES):
+                if y == TOP:
+                    self.say(left, 58, title, ha="left", points=9)
+                for words, owner in boxes:
+                    edge, line = (PLAIN, 0.8) if before.get(left, words) == words else ("black", 2)
+                    before[left] = words
+                    self.box(left, left + width - 2, y, owner, words, edge=edge, width=line)
+                    left += width
+                left += 24
+        if isinstance(steps[0].world, Machine):
+            self.legend(end + 32, ("slab", "page_frag", "free", "other"))
 
 
 def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
@@ -77,15 +76,15 @@ def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
             is_wrong = cache.bias and cache.pfmemalloc != w.folios[cache.folio].pfmemalloc
             yield f"CPU {number}\nhas noted", WIDE, [(words, WRONG if is_wrong else PAPER)]
     else:
-        yield "next\noffset", 1.5, [(str(w.offset), PAPER)]
+        yield "next\noffset", 71, [(str(w.offset), PAPER)]
         (*_, first), (*_, second) = w.tasks
         for number, held in enumerate((first, second)):
             look = WRONG if set(first) & set(second) else PAPER
-            yield f"task {number}\nhas", 2.7, [(" and ".join(map(str, held)), look)]
+            yield f"task {number}\nhas", 128, [(" and ".join(map(str, held)), look)]
 
 
-def _look(w: Machine, address: int) -> Owner:
-    """Return how a byte of memory is drawn."""
+def _look(w: Machine, address: int) -> str:
+    """Return whose a byte of memory is."""
     if w.owner[address] == OTHER:
-        return SOMEBODY
-    return OWNERS["free" if w.owner[address] == FREE else "slab" if address // PAGE_BYTES == SLAB_PAGE else "page_frag"]
+        return "other"
+    return "free" if w.owner[address] == FREE else "slab" if address // PAGE_BYTES == SLAB_PAGE else "page_frag"

@@ -1,6 +1,9 @@
 """The workbook's words drawn small, each by a model kernel that has just done the thing: no number is typed in."""
 
+from itertools import count, pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.message import trace_message
@@ -9,9 +12,10 @@ from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
 from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
-from splicelab.show.style import COUNTED, OWNERS, Picture, new_figure, owner_handles
+from splicelab.show.sketch import Sketch
+from splicelab.show.style import COUNTED, Picture
 
-STRIP_IN = 0.82
+WIDTH, LEFT, RIGHT = 900, 140, 894
 
 
 class Strip(NamedTuple):
@@ -110,20 +114,27 @@ def words(group: str) -> Picture:
     """
     if group not in GROUPS:
         raise InputError(f"group: {group!r} is not one of {', '.join(GROUPS)}")
-    strips = GROUPS[group]()
-    figure, axes = new_figure(9, STRIP_IN * len(strips) + 0.45)
-    axes.set(xlim=(0, 1.002), ylim=(len(strips), 0), xticks=[], yticks=[row + 0.36 for row in range(len(strips))])
-    axes.set_yticklabels([strip.term for strip in strips], fontweight="bold", fontsize=10.5)
-    axes.tick_params(left=False)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    for row, strip in enumerate(strips):
-        total, left = sum(width for width, *_ in strip.boxes), 0.0
-        for width, owner, said in strip.boxes:
-            paint, share = OWNERS[owner], width / total
-            axes.barh(row + 0.36, share, 0.5, left, color=paint.colour, edgecolor="#333333", linewidth=0.8)
-            axes.text(left + share / 2, row + 0.36, said, ha="center", va="center", fontsize=9, color=paint.ink)
-            left += share
-        axes.text(0, row + 0.78, f"{strip.sentence} ({COUNTED})", va="center", fontsize=9.5)
-    owners = dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes)
-    figure.legend(handles=owner_handles(owners), loc="outside lower center", ncols=len(owners))
-    return Picture(figure, "\n".join(f"{strip.term}: {strip.sentence}" for strip in strips))
+    return Picture(
+        Glossary.picture(strips := GROUPS[group]()), "\n".join(f"{one.term}: {one.sentence}" for one in strips)
+    )
+
+
+class Glossary(Sketch):
+    """Terms below each other: boxes side by side, and what they show in a sentence."""
+
+    @staticmethod
+    def size_px(strips: list[Strip]) -> tuple[float, float]:
+        """Return a size with room for so many terms."""
+        return WIDTH, 82 * len(strips) + 45
+
+    def draw(self, strips: list[Strip]) -> None:
+        """Draw the terms."""
+        for y, (term, boxes, sentence) in zip(count(37, 82), strips):
+            ends = np.cumsum([0, *(width for width, *_ in boxes)])
+            self.say(LEFT - 10, y, term, ha="right", points=10.5, weight="bold")
+            for (_, owner, said), (left, right) in zip(
+                boxes, pairwise(LEFT + ends * (RIGHT - LEFT) / ends[-1]), strict=True
+            ):
+                self.box(left, right, y, owner, said, height=42)
+            self.say(LEFT, y + 34, f"{sentence} ({COUNTED})", ha="left")
+        self.legend(82 * len(strips) + 22, dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes))

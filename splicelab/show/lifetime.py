@@ -8,47 +8,39 @@ from splicelab.show.canvas import Drawing, shows
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
 from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
 
-OTHER = OWNERS["other"]  # slab memory as well, but not the message's
-USERS = {"the message": OWNERS["slab"], "another user": OTHER}
-FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OTHER.colour)
-STEP, BLOCK, SQUARES = 62, 128, 200
+USERS = {"the message": "slab", "another user": "other"}  # both slab memory, but not the message's
+FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OWNERS["other"].colour)
+LEFT, BLOCK, STEP, SQUARES = 272, 128, 62, 200
 LINES = (("-", "o", INK), ("--", "s", "#0072B2"), (":", "D", "#D55E00"), ("-.", "^", "#009E73"))
 
 
 @shows(Life)
 class LifeDrawing(Sketch):
-    """The life of one message, a row a step."""
+    """The life of one message, a row a step: memory, queue, receiver."""
 
-    def __init__(self, steps: int):
-        super().__init__(950, 50 + steps * STEP, boxes=4 * steps, lines=0, words=10 + 9 * steps)
+    @staticmethod
+    def size_px(result: Life) -> tuple[float, float]:
+        """Return a size with a row for each step."""
+        return 950, 50 + len(result.moments) * STEP
 
-    @classmethod
-    def of(cls, result: Life) -> "LifeDrawing":
-        """Return a drawing with a row for each step."""
-        return cls(len(result.moments))
-
-    def update(self, result: Life) -> None:
-        """Show another life of as many steps."""
-        self.begin()
+    def draw(self, result: Life) -> None:
+        """Draw a life."""
         for x, words in ((10, "step"), (400, "memory: three objects"), (670, "queue"), (820, "receiver")):
             self.say(x, 18, words, FAINT, "left")
         meant = result.moments[0].blocks[1][1]
         for number, (what, blocks, refcount, got) in enumerate(result.moments):
-            y = 36 + number * STEP
-            self.say(10, y + 22, f"{number + 1} {what}", INK, "left")
+            y = 58 + number * STEP
+            self.say(10, y, f"{number + 1} {what}", ha="left")
             for place, (user, data) in enumerate(blocks):
-                fill, x = USERS.get(user, OWNERS["free"]), 272 + place * BLOCK
-                self.box(x, y, BLOCK - 4, 44, fill.colour)
-                self.say(x + BLOCK / 2, y + 22, f"{user}\n{in_hex(data)}", fill.ink)
-            queue = "empty"
+                x, words = LEFT + place * BLOCK, f"{user}\n{in_hex(data)}"
+                self.box(x, x + BLOCK - 4, y, USERS.get(user, "free"), words, height=44, points=9.5)
             if refcount is not None:
-                self.box(272 + BLOCK - 4, y - 5, BLOCK + 4, 54, "none", INK, 2.2)
-                queue = f"skb: framed object\npage count {refcount}"
-            self.say(670, y + 22, queue, INK, "left")
+                self.frame(LEFT + BLOCK - 4, LEFT + 2 * BLOCK, y, 54, width=2.2)
+            queue = "empty" if refcount is None else f"skb: framed object\npage count {refcount}"
+            self.say(670, y, queue, ha="left")
             words, colour = ("as meant", GOOD) if got == meant else ("WRONG", DANGER)
             said = f"{words}\n{in_hex(got)}" if got else "nothing yet"
-            self.say(820, y + 22, said, colour if got else FAINT, "left")
-        self.end()
+            self.say(820, y, said, colour if got else FAINT, "left")
 
 
 def _delay_axes(axes) -> None:

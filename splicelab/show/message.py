@@ -1,97 +1,63 @@
 """One message drawn from its pieces to the skbs that hold it; what kernels recorded beside what the model predicts."""
 
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
-from matplotlib.collections import PolyCollection
 
 from splicelab.evidence.counted.patterns import COUNTS, Seen
 from splicelab.kernel.world import MSG_MORE
-from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import COUNTED, OWNERS, RECORDED, Picture, new_figure, owner_handles
+from splicelab.show.canvas import shows
+from splicelab.show.sketch import INK, PAPER, Sketch, scale
+from splicelab.show.style import COUNTED, RECORDED, Picture, new_figure
 
-ROWS = ("message", "program's calls", "calls into TCP", "frags", "skbs")
-PLAIN = ("white", "#111111")
-TEXTS = 90
-WIDTH_IN, DIGIT_IN, NARROWEST = 7.6, 0.088, 0.03
+LEFT, RIGHT, LANE, NARROWEST = 126, 888, 52, 23
+CAPTIONS = ("message", "program's calls", "calls into TCP", "frags", "skbs")
+OWNERS_SHOWN = ("user", "page_cache", "page_frag", "copied", "skb")
+MARKS = (("^", INK, "push"), ("^", "white", "push, more announced"))
 COLOURS = {"6.1": "#0072B2", "6.12": "#D55E00"}
 
 
 @shows(Seen)
-class MessageDrawing(Drawing):
-    """A message row by row, all rows with the same edges and not to scale; shows a `Seen`."""
+class MessageDrawing(Sketch):
+    """A message row by row, all rows with the same edges and not to scale."""
 
-    def __init__(self):
-        self.figure, self.axes = new_figure(9, 3.2)
-        self.axes.set(xlim=(-0.005, 1.01), ylim=(0, 5), yticks=[4.5, 3.5, 2.5, 1.5, 0.5], yticklabels=ROWS, xticks=[])
-        self.axes.spines[["left", "bottom"]].set_visible(False)
-        self.axes.tick_params(left=False)
-        self.title = self.axes.set_title(" ", fontweight="normal", fontsize=10)
-        self.boxes = PolyCollection([], edgecolors="#333333", linewidths=0.8)
-        self.boxes.set_in_layout(False)  # while empty it would count as a point in the corner
-        self.axes.add_collection(self.boxes, autolim=False)
-        mark = {"marker": "^", "linestyle": "none", "color": "#111111", "markersize": 7, "clip_on": False}
-        self.pushes = [
-            *self.axes.plot([0.5], [2.02], **mark, label="push"),
-            *self.axes.plot([0.5], [2.02], **mark, fillstyle="none", label="push, more announced"),
-        ]
-        handles = [*owner_handles(["user", "page_cache", "page_frag", "copied", "skb"]), *self.pushes]
-        self.figure.legend(handles=handles, loc="outside lower center", ncols=7, columnspacing=1.1, handletextpad=0.5)
-        self.texts = [self.axes.text(0, 0, "", ha="center", va="center", fontsize=9) for _ in range(TEXTS)]
-        self.moving = [self.boxes, *self.pushes, *self.texts, self.title]
+    @staticmethod
+    def size_px(seen: Seen) -> tuple[float, float]:
+        """Return a size that has room for any message."""
+        return 900, 320
 
-    def update(self, seen: Seen) -> None:
+    def draw(self, seen: Seen) -> None:
         """Lay out the boxes of all rows between their common edges, and name those with room for words."""
-        boxes = _boxes(seen)
-        place = _places({edge for _, start, size, *_ in boxes for edge in (start, start + size)})
-        corners, words = [], []
-        for row, start, size, (_, ink), names in boxes:
-            left, right, low = place[start], place[start + size], 4.2 - row
-            corners.append([(left, low), (right, low), (right, low + 0.62), (left, low + 0.62)])
-            name = next((name for name in names if len(name) * DIGIT_IN < (right - left) * WIDTH_IN), "")
-            if name:
-                words.append(((left + right) / 2, low + 0.3, name, ink))
-        self.boxes.set_verts(corners)
-        self.boxes.set_facecolors([fill for *_, (fill, _), _ in boxes])
-        blank = [(0, 0, "", "black")] * (TEXTS - len(words))
-        for text, (x, y, name, ink) in zip(self.texts, words + blank, strict=True):
-            text.set(x=x, y=y, text=name, color=ink)
-        for marks, announces in zip(self.pushes, (0, MSG_MORE), strict=True):
-            x = [place[position] for flags, position, _ in seen.pushes if flags & MSG_MORE == announces]
-            marks.set_data(x, [2.02] * len(x))
-        self.title.set_text(f"{seen.text} ({COUNTED})")
+        self.say(LEFT - 3, 10, f"{seen.text} ({COUNTED})", ha="left", points=10)
+        for row, caption in enumerate(CAPTIONS):
+            self.say(LEFT - 13, 49 + LANE * row, caption, ha="right", points=10)
+        boxes = list(_boxes(seen))
+        edges = {edge for _, start, size, *_ in boxes for edge in (start, start + size)}
+        place = scale(edges, LEFT, RIGHT, 0.4, NARROWEST)
+        for row, start, size, owner, *names in boxes:
+            self.box(*place((start, start + size)), 49 + LANE * row, owner, *names, height=32)
+        for flags, position, _ in seen.pushes:
+            self.mark(place(position), 22 + LANE * 3, *MARKS[flags & MSG_MORE > 0][:2], 10)
+        self.legend(301, OWNERS_SHOWN, MARKS)
 
 
-def _places(edges: set[int]) -> dict[int, float]:
-    """Give each byte position its place across the picture: 4 bytes are seen beside 64 KiB."""
-    edges = sorted(edges)
-    widths = [(after - before) ** 0.4 for before, after in pairwise(edges)]
-    share = (1 - NARROWEST * len(widths)) / sum(widths)
-    places = {edges[0]: 0.0}
-    for (before, after), width in zip(pairwise(edges), widths, strict=True):
-        places[after] = places[before] + NARROWEST + share * width
-    return places
-
-
-def _boxes(seen: Seen) -> list[tuple]:
-    """Return the boxes of a message: row, first byte, bytes, fill with its ink, and names from long to short."""
-    paint = {name: (owner.colour, owner.ink) for name, owner in OWNERS.items()}
-    boxes = [(0, at, size, paint[owner], (f"{size} bytes", f"{size}")) for owner, at, size in seen.pieces]
-    boxes += [(1, at, size, PLAIN, (f"{name} {size}", name)) for name, at, size in seen.calls]
-    copied = set()
-    for number, skb in enumerate(seen.skbs, 1):
-        size = skb.size_bytes
-        full = f"skb {number}: {size} bytes, frags {len(skb.frags)}, truesize {skb.truesize}"
-        boxes.append(
-            (4, skb.position, size, paint["skb"], (full, f"skb {number}: {size} bytes", f"{size}", f"{number}"))
-        )
-        for frag in skb.frags:
-            boxes.append((3, frag.position, frag.size_bytes, paint[frag.kind], (f"{frag.size_bytes}",)))
-            copied.update(range(frag.position, frag.position + frag.size_bytes) if frag.kind == "page_frag" else ())
+def _boxes(seen: Seen):
+    """Yield the boxes of a message: row, first byte, bytes, owner, and names from long to short."""
+    for owner, at, size in seen.pieces:
+        yield 0, at, size, owner, f"{size} bytes", f"{size}"
+    for name, at, size in seen.calls:
+        yield 1, at, size, PAPER, f"{name} {size}", name
+    frags = [frag for skb in seen.skbs for frag in skb.frags]
     for number, (_, at, size) in enumerate(seen.tcp_calls, 1):
-        verb, fill = ("copy", paint["copied"]) if at in copied else ("attach", PLAIN)
-        boxes.append((2, at, size, fill, (f"{number}: {verb} {size}", f"{number}")))
-    return boxes
+        is_copy = any(f.kind == "page_frag" and f.position <= at < f.position + f.size_bytes for f in frags)
+        verb, owner = ("copy", "copied") if is_copy else ("attach", PAPER)
+        yield 2, at, size, owner, f"{number}: {verb} {size}", f"{number}"
+    for frag in frags:
+        yield 3, frag.position, frag.size_bytes, frag.kind, f"{frag.size_bytes}"
+    for number, skb in enumerate(seen.skbs, 1):
+        name = f"skb {number}: {skb.size_bytes} bytes"
+        full = f"{name}, frags {len(skb.frags)}, truesize {skb.truesize}"
+        yield 4, skb.position, skb.size_bytes, "skb", full, name, f"{skb.size_bytes}"
 
 
 def beside(recorded: dict, predicted: dict) -> Picture:
