@@ -100,6 +100,10 @@ class Caller(BaseModel):
                 raise ValueError(f"{piece}: {getattr(self, piece)} does not go with the size")
         return self
 
+    def nearest_trailer_bytes(self, trailer_bytes: int) -> int:
+        """Return the size of trailer that the caller does send and that is nearest to this one."""
+        return min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+
     def sends(self, kernel: str, payload_bytes: int, trailer_bytes: int | None = None) -> list[Send]:
         """Return the calls that send one message on 6.1, or on any later kernel; pieces of no bytes are left out.
 
@@ -133,6 +137,13 @@ class Caller(BaseModel):
 
 
 def load_callers(path: str | Path | None = None) -> dict[str, Caller]:
-    """Return the callers of data/callers.csv by key, in the file's order; InputError names row and field."""
+    """Return the callers of data/callers.csv by key, in the file's order; InputError names row and field.
+
+    Examples
+    --------
+    >>> from splicelab import load_callers
+    >>> [call.method for call in load_callers()["siw"].sends("6.12", 4096)]
+    ['copy', 'splice', 'copy']
+    """
     rows = read_rows(data_path("callers.csv") if path is None else path, Caller)
     return {caller.key: caller for caller in rows}

@@ -5,13 +5,13 @@
 """
 
 from splicelab.alternatives import alternative
-from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import frag_alloc, frag_free
-from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.frag import frag_free
+from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.message import (
     OWN_STACK,
     OWN_STATIC,
     PAYLOAD,
+    add_copy,
     add_piece,
     add_replaced,
     build,
@@ -28,16 +28,14 @@ from splicelab.kernel.world import ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE
 
 CONSTANTS = ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE, OWN_STACK, OWN_STATIC, PAYLOAD
 __all__ = [
+    "add_copy",
     "add_piece",
     "add_replaced",
     "alternative",
     "build",
     "build_fresh",
     "build_in_frag",
-    "copy_bytes",
-    "frag_alloc",
     "frag_free",
-    "iov_add",
     "iov_begin",
     "release",
     "release_fresh",

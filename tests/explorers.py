@@ -59,7 +59,7 @@ def lifetime_explorer(messages=3000):
 
 
 def waiting_explorer():
-    """What each answer holds until the ACK."""
+    """Show what each answer holds until the ACK."""
     words = {"header_bytes": "header (bytes)", "segments_in_software": "segments are cut", "loopback": "receiver"}
     sizes = [("the caller's own", 0), ("128", 128), ("512", 512), ("2,048", 2048)]
     places = {
@@ -83,7 +83,7 @@ def pattern_explorer():
 
 
 def records_explorer():
-    """What a layer above TCP makes of a sender's flags."""
+    """Show what a layer above TCP makes of a sender's flags."""
 
     def send(
         kernel="6.1",

@@ -1,8 +1,11 @@
 """What a wrong alternative of a reader's own broke, in words: each way to go wrong, and the sentence for it."""
 
+from functools import partial
+
 import pytest
 from legible import assert_legible
 
+from splicelab import explore, trace_message
 from splicelab._jit import jit
 from splicelab.alternatives import OWN, alternative
 from splicelab.callers import load_callers

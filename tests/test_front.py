@@ -56,14 +56,23 @@ def test_the_map_s_examples_run_and_use_all_that_an_alternative_needs():
 
 
 def test_every_path_and_name_on_the_map_exists():
-    found = re.findall(r"`((?:splicelab|tests|notebooks|data|bench|docs|tools)/[\w./-]*)(?:: (\w+(?:, \w+)*))?`", MAP.read_text())
+    found = re.findall(
+        r"`((?:splicelab|tests|notebooks|data|bench|docs|tools)/[\w./-]*)(?:: (\w+(?:, \w+)*))?`", MAP.read_text()
+    )
     assert len(found) > 30
     for path, names in found:
         assert (REPOSITORY / path).exists(), path
         if names:
             tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
             there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-            there |= {n.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            there |= {
+                n.id
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for t in node.targets
+                for n in ast.walk(t)
+                if isinstance(n, ast.Name)
+            }
             assert set(names.split(", ")) <= there, f"{path}: {names}"
 
 

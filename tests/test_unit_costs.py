@@ -7,7 +7,7 @@ from numba import config
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed.timing import AGAIN
-from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts, estimate
+from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
 

@@ -134,12 +134,9 @@ def release_frag(w, place, allocator):
 
 
 @jit
-def add_replaced(w, place, allocator):
-    """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
+def add_copy(w, place, allocator):
+    """Point the next segment at a fragment copy of a piece; return its address, for frag_free."""
     piece = w.piece[place]
-    if w.page[head_of(w, piece.address // PAGE_SIZE)].kind != SLAB:
-        add_piece(w, place)
-        return NONE
     address = frag_or_block(w, allocator, piece.size_bytes)
     if w.moves_bytes != 0:
         copy_bytes(w.arena, address, w.arena, piece.address, piece.size_bytes)
@@ -148,6 +145,15 @@ def add_replaced(w, place, allocator):
     log(w, COPY, w.sock[0].write_seq + w.iov_left, address, piece.size_bytes)
     iov_add(w, address, piece.size_bytes)
     return address
+
+
+@jit
+def add_replaced(w, place, allocator):
+    """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
+    if w.page[head_of(w, w.piece[place].address // PAGE_SIZE)].kind == SLAB:
+        return add_copy(w, place, allocator)
+    add_piece(w, place)
+    return NONE
 
 
 @jit(forceinline=True)

@@ -165,6 +165,55 @@ def handed_down(layer: str, entry_bytes: int = PAGE_SIZE) -> Caller:
     return _callers()["kcm"].model_copy(update=update)
 
 
+class Layers(Result):
+    """The rules of the layers; ``table`` says what each does with its record at the end of a call."""
+
+    names, patterns = tuple(LAYERS), tuple(PATTERNS)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """By layer, kernel and method a row, by flags a column."""
+        return meanings()
+
+    @property
+    def text(self) -> str:
+        """The table."""
+        return self.table.to_string()
+
+    @property
+    def handed_down(self) -> dict[str, Caller]:
+        """What each layer sends to TCP itself."""
+        return {layer: handed_down(layer) for layer in HANDED_DOWN}
+
+    @staticmethod
+    def sender(pattern: str, **sizes: int) -> Caller:
+        """Return a sender whose calls carry flags in one of ``patterns`` (`sender`)."""
+        return sender(pattern, **sizes)
+
+    @staticmethod
+    def records(layer: str, kernel: str, sends: list[Send]) -> Records:
+        """Return what a layer makes of calls (`records`)."""
+        return records(layer, kernel, sends)
+
+    @staticmethod
+    def by_pattern(payload_bytes: int) -> pd.DataFrame:
+        """Return the sizes of the records that each layer makes of each pattern (`records_by_pattern`)."""
+        return records_by_pattern(payload_bytes)
+
+
+def layers() -> Layers:
+    """Return the rules by which layers above TCP end their records, and what they hand to TCP themselves.
+
+    Examples
+    --------
+    >>> from splicelab import layers
+    >>> own = layers().sender("MORE")
+    >>> layers().records("tls_sw", "6.12", own.sends("6.12", 4096)).closed[0].size_bytes
+    4144
+    """
+    return Layers()
+
+
 def meanings() -> pd.DataFrame:
     """Return what each layer does with its record at the end of a call, by kernel, method and flags."""
     rows = {}

@@ -1,0 +1,44 @@
+"""The Explorer of one alternative: any caller's message under the microscope."""
+
+from splicelab.callers import load_callers
+from splicelab.evidence.counted.message import Trace, trace_message
+from splicelab.kernel.profiles import PROFILES
+from splicelab.show.explorer import Explorer, explore
+
+CALLERS = ["siw", "iscsi_tcp", "ceph_v1", "rds", "sunrpc_server", "nvme_tcp"]
+OWNERS = {"slab object": "slab", "kernel stack": "stack", "static data": "static", "page fragment": "page_frag"}
+OWNERS = {"the caller's own": {}} | {words: {"header": owner} for words, owner in (OWNERS | {"page": "page"}).items()}
+WORDS = {"owners": "header lies in", "lose_every": "each lost once"}
+
+
+def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v3") -> Explorer:
+    """Return an Explorer that sends one message by an alternative and draws it, from these first values.
+
+    A trailer that the caller never sends becomes the nearest that it does send.
+
+    Examples
+    --------
+    >>> from splicelab import explore_message
+    >>> explore_message("copy_in_stack", "rds").result.tally.outcome
+    'delivered'
+    """
+
+    def send(
+        caller=caller,
+        kernel=kernel,
+        payload_pages=3,
+        trailer_bytes=4,
+        flag=True,
+        owners=OWNERS["the caller's own"],
+        lose_every=False,
+    ) -> Trace:
+        options = {"owners": owners, "flag": flag, "lose_every": int(lose_every), "payload_bytes": 4096 * payload_pages}
+        trailer_bytes = load_callers()[caller].nearest_trailer_bytes(trailer_bytes)
+        return trace_message(caller, alternative, kernel, trailer_bytes=trailer_bytes, **options)
+
+    return explore(
+        send,
+        labels=WORDS,
+        **{"payload_pages": (1, 16), "trailer_bytes": (0, 21), "caller": CALLERS, "kernel": list(PROFILES)},
+        **{"owners": list(OWNERS.items()), "flag": True, "lose_every": False},
+    )
