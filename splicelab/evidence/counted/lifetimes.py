@@ -160,7 +160,7 @@ def lives(
     --------
     >>> from splicelab import lives
     >>> lives(pressure=0, messages=1000)
-    996 messages: arrived at once 958, sent again, right 0, own later bytes 38, another user's bytes 0
+    996 messages: arrived at once 947, sent again, right 0, own later bytes 49, another user's bytes 0
     """
     within("ack_delay", ack_delay, 0, ACK_DELAY_MAX)
     within("loss", loss, 0, 1)

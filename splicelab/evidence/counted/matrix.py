@@ -76,6 +76,12 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
 
     The message is that of iSCSI, 48 bytes, a page, 4 bytes; in large kmalloc they are the start of a larger object.
     InputError for an unknown kernel or owner.
+
+    Examples
+    --------
+    >>> from splicelab import matrix
+    >>> matrix(("6.12",), ("slab",), ("slab",)).table.outcome.tolist()[:4]
+    ['refused (-EIO)', 'refused (-EIO)', 'copied', 'copied']
     """
     iscsi, rows = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4}), []
     for kernel, flag, gather, again in product(kernels, (True, False), (True, False), FATES):
