@@ -143,7 +143,6 @@ def set_up(
     plan.allocator, plan.flag = ALLOCATORS.index(allocator), flag
     plan.ack_delay, plan.lose_every = ack_delay, lose_every
     sk.mss, sk.size_goal = MSS_BYTES[mtu]
-    sk.half_window = sk.size_goal
     sk.scatter_gather = scatter_gather
     sk.receiver_shares_pages, sk.segments_in_software = loopback, segments_in_software
     sk.nonagle = kernel.NAGLE_OFF if nodelay else 0
