@@ -43,7 +43,7 @@ def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
 
 
 def first_error(error: ValidationError, whole: str = "", tags: Collection[str] = ()) -> str:
-    """Say in one line which field is wrong first, as a path without ``tags`` (names of union members below it), and why.
+    """Say in one line which field is wrong first, as a path without ``tags`` (names of union members), and why.
 
     ``whole`` names what was read, where no single field is wrong.
     """

@@ -118,7 +118,6 @@ def start_schedule(w, cwnd, goals, acks):
     """Begin a message: count its calls from zero, start with this window and so many rows of goals and ACKs."""
     sk = w.sock[0]
     sk.calls = sk.next_goal = sk.next_ack = 0
-    sk.waited_calls = NONE
     sk.cwnd, sk.goals, sk.acks = cwnd, goals, acks
 
 

@@ -72,6 +72,7 @@ class Sender:
             w.ack[row] = (call, flush, first_byte + acked_bytes)
         kernel.reset_tally(w)
         for call in message.calls:
+            w.sock[0].waited_calls = kernel.NONE
             getattr(self, call[0])(*call[1:])
             if message.receiver_reads == "after_each_call":
                 read_all(w)
