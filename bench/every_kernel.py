@@ -25,7 +25,7 @@ def call_every_kernel() -> None:
     run(load_callers()["siw"], BUILT_IN[0])  # one chooser: all alternatives
     predict(list({recorded.kind: recorded.scenario for recorded in recordings()}.values()))
     lifetimes.lives(messages=50)
-    fragments.shoot_out(fragments.Load(messages=8), ALLOCATORS[:1])
+    fragments.shoot_out(allocators=ALLOCATORS[:1], messages=8)
     fragments.block_offsets(ALLOCATORS[0], (48,))
     dst, src = np.zeros((2, 64), np.uint8)
     one = np.zeros(1, np.int64)

@@ -1,5 +1,22 @@
-"""The one exception for input that a reader can mend."""
+"""The one exception for input that a reader can mend, and the two commonest reasons for it."""
+
+from collections.abc import Collection
+from typing import Any
 
 
 class InputError(ValueError):
     """Input that cannot be used; the message is one line that names file, line or row, and field."""
+
+
+def one_of(what: str, value: Any, known: Collection) -> Any:
+    """Return a value that is among those known; raise InputError with all of these for another."""
+    if value not in known:
+        raise InputError(f"{what}: {value!r} is not one of {', '.join(map(str, known))}")
+    return value
+
+
+def within(what: str, value: float, low: float, high: float, unit: str = "") -> float:
+    """Return a value that lies between two limits; raise InputError with both for another."""
+    if not low <= value <= high:
+        raise InputError(f"{what}: {value}{unit}, not {low} to {high}")
+    return value

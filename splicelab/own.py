@@ -25,23 +25,3 @@ from splicelab.kernel.message import (
 )
 from splicelab.kernel.tcp import sendmsg, set_cork
 from splicelab.kernel.world import ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE
-
-CONSTANTS = ATTACH_SLAB, MSG_MORE, MSG_SPLICE_PAGES, NONE, OWN_STACK, OWN_STATIC, PAYLOAD
-__all__ = [
-    "add_copy",
-    "add_piece",
-    "add_replaced",
-    "alternative",
-    "build",
-    "build_fresh",
-    "build_in_frag",
-    "frag_free",
-    "iov_begin",
-    "release",
-    "release_fresh",
-    "release_frag",
-    "send_step",
-    "sendmsg",
-    "set_cork",
-    "splice_flag",
-]

@@ -32,8 +32,8 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The stable text."""
-        return self.shown.words(self)
+        """The stable text: what a picture says in words, or the table."""
+        return (self.shown and self.shown.words(self)) or self.table.to_string()
 
     @property
     def alt(self) -> str:

@@ -12,14 +12,14 @@ from splicelab.evidence.orders.allocators import (
     Cache,
     Folio,
     PerCpu,
-    search_allocators,
 )
-from splicelab.evidence.orders.search import ENDLESS, search, verdict_table
+from splicelab.evidence.orders.programs import search_orders
+from splicelab.evidence.orders.search import ENDLESS, search
 
 
 @pytest.fixture(scope="module")
 def verdicts():
-    return {verdict.name: verdict for verdict in search_allocators()}
+    return search_orders("allocators")
 
 
 def test_every_reviewed_bug_is_found(verdicts):
@@ -74,7 +74,7 @@ def test_v3_cuts_downward_in_steps_of_64_bytes_and_starts_over_when_nobody_holds
 
 
 def test_the_verdicts_stand_in_one_table(verdicts):
-    assert list(verdict_table(verdicts.values()).index) == list(WORLDS)
+    assert list(verdicts.table.index) == list(WORLDS)
 
 
 def test_a_size_check_alone_leaves_the_wrong_flag():

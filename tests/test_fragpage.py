@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from legible import assert_legible
 
-from splicelab.evidence.counted.fragments import Load, fill
-from splicelab.evidence.counted.pinned import pinned
+from splicelab.evidence.counted.fragments import Load, fill, pinned
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.fragpage import ACKED, IN_FLIGHT, OTHER, UNUSED, FragPage, cells

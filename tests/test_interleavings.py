@@ -19,7 +19,7 @@ from splicelab.evidence.orders.programs import (
     TwoMessages,
     search_orders,
 )
-from splicelab.evidence.orders.search import ENDLESS, World, in_words, search, verdict_table
+from splicelab.evidence.orders.search import ENDLESS, Verdicts, World, search
 
 UNSAFE = ("naive_attach", "rewritten_header")
 SAFE = [name for name in PROGRAMS if name not in UNSAFE]
@@ -119,9 +119,9 @@ def test_a_step_may_be_a_reader_s_own_function():
         machine.claim(address, 1, machine.owner[address], b"\x99")
 
     copies = "send copy:header attach:payload copy:trailer"
-    assert search_orders("late", ("kmalloc", "write", copies, scribble, "kfree")).violation is None
-    verdict = search_orders("early", ("kmalloc", "write", scribble, copies, "kfree"))
-    assert verdict.violation == CORRUPT and "caller: message 1: scribble" in in_words(verdict.counterexample)
+    assert search_orders("late", program=("kmalloc", "write", copies, scribble, "kfree")).violation is None
+    verdict = search_orders("early", program=("kmalloc", "write", scribble, copies, "kfree"))
+    assert verdict.violation == CORRUPT and "caller: message 1: scribble" in verdict.text
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_step_may_be_a_reader_s_own_function():
 )
 def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):
     with pytest.raises(InputError, match=words):
-        search_orders(name, program)
+        search_orders(name, program=program)
 
 
 class Walk(World):
@@ -186,7 +186,7 @@ def test_a_world_that_is_not_small_is_refused(monkeypatch):
 
 
 def test_the_table_has_a_row_for_each_program():
-    shown = verdict_table([known("fix_callers"), known("naive_attach")])
+    shown = Verdicts({name: known(name) for name in ("fix_callers", "naive_attach")}).table
     assert list(shown.index) == ["fix_callers", "naive_attach"]
     assert list(shown["orders"]) == ["274,127,322"] * 2 and list(shown["shortest (events)"]) == ["", 8]
     assert list(shown["what breaks"]) == ["nothing", CORRUPT]

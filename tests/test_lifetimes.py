@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives, lives_by_delay, moments
+from splicelab.evidence.counted.life import life
+from splicelab.evidence.counted.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives, lives_by_delay
 from splicelab.kernel.profiles import PROFILES
 
 FEW = {"messages": 2000, "loss": 0.2}
@@ -42,7 +43,7 @@ def test_before_the_next_message_only_others_can_take_it_and_the_chance_is_that_
     for steps in random.poisson(pressure, 20_000):
         walk = np.cumsum(random.choice((-1, 1), steps))
         survived.append(not (walk < 0).any())
-    table = lives_by_delay((0,), pressure=pressure, messages=40_000)
+    table = lives_by_delay(delays=(0,), pressure=pressure, messages=40_000).table
     assert table.low[0] - 0.02 < 1 - np.mean(survived) < table.high[0] + 0.02
     assert OWN_LATER not in lives(ack_delay=0, pressure=pressure, **FEW).fates
 
@@ -54,9 +55,9 @@ def test_zeroing_changes_more_bytes_and_the_same_messages():
 
 
 def test_the_interval_is_wilsons_and_open_without_losses():
-    table = lives_by_delay((4,), **FEW)
+    table = lives_by_delay(delays=(4,), **FEW).table
     assert 0 < table.low[4] < table.share[4] < table.high[4] < 1
-    nothing = lives_by_delay((4,), loss=0)
+    nothing = lives_by_delay(delays=(4,), loss=0).table
     assert (nothing.low[4], nothing.high[4]) == (0, 1) and np.isnan(nothing.share[4])
 
 
@@ -74,11 +75,11 @@ def test_the_same_call_gives_the_same_lives():
     ],
 )
 def test_a_life_step_by_step(kernel, object_bytes, users, counts, is_right):
-    life = moments(kernel, object_bytes)
-    assert [moment.blocks[1][0] for moment in life] == users
-    assert [moment.refcount for moment in life] == counts
-    assert [moment.received for moment in life[:3]] == [b""] * 3
-    assert (life[-1].received == life[0].blocks[1][1]) == is_right
+    moments = life(kernel, object_bytes).moments
+    assert [moment.blocks[1][0] for moment in moments] == users
+    assert [moment.refcount for moment in moments] == counts
+    assert [moment.received for moment in moments[:3]] == [b""] * 3
+    assert (moments[-1].received == moments[0].blocks[1][1]) == is_right
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,7 @@ import pytest
 
 from splicelab.callers import Segment, Send, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted.layers import (
-    HANDED_DOWN,
-    LAYERS,
-    PATTERNS,
-    handed_down,
-    meanings,
-    records,
-    records_by_pattern,
-    sender,
-)
+from splicelab.evidence.counted.layers import HANDED_DOWN, LAYERS, PATTERNS, layers
 from splicelab.evidence.counted.run import run
 
 
@@ -22,7 +13,7 @@ def call(method, size_bytes, flags=""):
 
 
 def sizes(layer, kernel, *calls):
-    made = records(layer, kernel, list(calls))
+    made = layers().records(layer, kernel, list(calls))
     return [record.size_bytes for record in made.closed], made.open_bytes, made.refused
 
 
@@ -63,9 +54,9 @@ def test_tls_in_the_device_closes_a_full_record_when_the_next_bytes_come():
 
 def test_a_record_closes_when_its_slots_are_used():
     small = [call("splice", 100, "MORE")] * 17
-    made = records("tls_sw", "6.12", small)
+    made = layers().records("tls_sw", "6.12", small)
     assert [(record.size_bytes, record.call, record.why) for record in made.closed] == [(1700, 16, "no slot left")]
-    made = records("tls_device_zerocopy", "6.12", small)  # one of 16 is the prefix
+    made = layers().records("tls_device_zerocopy", "6.12", small)  # one of 16 is the prefix
     assert [(record.size_bytes, record.call, record.why) for record in made.closed] == [(1500, 14, "no slot left")]
     assert made.open_bytes == 200
     assert sizes("tls_device", "6.12", *small) == ([], 1700, "")
@@ -84,7 +75,7 @@ def test_tls_and_eor():
 def test_no_byte_is_lost_for_any_caller(layer, kernel):
     for caller in load_callers().values():
         sends = caller.sends(kernel, min(caller.payload_bytes_max, 65536))
-        made = records(layer, kernel, sends)
+        made = layers().records(layer, kernel, sends)
         total = sum(segment.size_bytes for send in sends for segment in send.segments)
         if not made.refused:
             assert sum(record.size_bytes for record in made.closed) + made.open_bytes == total
@@ -92,14 +83,14 @@ def test_no_byte_is_lost_for_any_caller(layer, kernel):
 
 def test_an_unknown_layer_is_refused():
     with pytest.raises(InputError, match="layer: 'quic' is not one of"):
-        records("quic", "6.1", [])
+        layers().records("quic", "6.1", [])
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_sender_with_each_pattern_delivers_on_both_kernels(pattern):
     pushes = []
     for profile in ("6.1", "6.12"):
-        caller = sender(pattern)
+        caller = layers().sender(pattern)
         tally = run(caller, "piecewise", profile, payload_bytes=8192)
         assert tally.received_bytes == 8240 and tally.corrupt_bytes == 0
         pushes.append(tally.tcp_push)
@@ -107,14 +98,15 @@ def test_a_sender_with_each_pattern_delivers_on_both_kernels(pattern):
 
 
 def test_a_sender_without_trailer_ends_with_its_last_page():
-    (*_, last) = sender("MORE", trailer_bytes=0).sends("6.12", 8192, 0)
+    (*_, last) = layers().sender("MORE", trailer_bytes=0).sends("6.12", 8192, 0)
     assert last.flags == frozenset()
 
 
 @pytest.mark.parametrize("layer", HANDED_DOWN)
 def test_what_is_handed_down(layer):
     old, since = (
-        run(handed_down(layer), "piecewise", profile, payload_bytes=16384 + 29, mtu=1500) for profile in ("6.1", "6.12")
+        run(layers().handed_down[layer], "piecewise", profile, payload_bytes=16384 + 29, mtu=1500)
+        for profile in ("6.1", "6.12")
     )
     assert old.sends == since.sends == since.tcp_push == 5
     assert old.tcp_push == (5 if layer == "tcp_bpf" else 1)
@@ -122,12 +114,12 @@ def test_what_is_handed_down(layer):
 
 
 def test_the_tables_say_it_for_every_layer():
-    table = meanings()
+    table = layers().table
     assert (
         table.loc[("tls_sw", "6.1", "sendpage")].tolist() == ["closes", "closes", "open", "open"] + ["-EOPNOTSUPP"] * 2
     )
     assert table.loc[("kcm_seqpacket", "6.12", "splice")].tolist() == ["open", "open", "", "", "closes", "closes"]
     assert len(table) == 4 * len(LAYERS)
-    table = records_by_pattern(4096)
+    table = layers().by_pattern(4096)
     assert table.loc[("tls_sw", "6.1"), "MORE"] == "24 + 4096 + 24" and table.loc[("tls_sw", "6.12"), "MORE"] == "4144"
     assert table.loc[("kcm_seqpacket", "6.12"), "nothing"] == "(4144)"

@@ -3,12 +3,12 @@
 import pytest
 from explorer_rules import assert_keeps_the_rules
 from legible import assert_legible
+from splicelab.show.matrix import by_piece, same_owner
 
 from splicelab.evidence.counted.lifetimes import lives_by_delay, moments
 from splicelab.evidence.counted.matrix import matrix
 from splicelab.show.grid import ends_grid, ends_text
 from splicelab.show.lifetime import Rates, life, life_text, lifetime_explorer, rates
-from splicelab.show.matrix import by_piece, same_owner
 
 
 @pytest.mark.parametrize(("kernel", "object_bytes", "zeroed"), [("6.1", 32, False), ("6.12", 16384, True)])

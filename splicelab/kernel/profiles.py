@@ -1,6 +1,6 @@
 """Kernel versions as one table of named differences."""
 
-from splicelab.errors import InputError
+from splicelab.errors import one_of
 from splicelab.kernel.world import PROFILE
 
 DESCRIPTIONS = {
@@ -28,7 +28,6 @@ PROFILES = {
 
 def use_profile(world, key: str) -> None:
     """Let a world behave like a kernel version; raise InputError for one that is not in the table."""
-    if key not in PROFILES:
-        raise InputError(f"profile: {key!r} is not one of {', '.join(PROFILES)}")
+    rules = PROFILES[one_of("profile", key, PROFILES)]
     for name in PROFILE.names:
-        world.profile[0][name] = PROFILES[key].get(name, 0)
+        world.profile[0][name] = rules.get(name, 0)

@@ -5,8 +5,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling
-from splicelab.evidence.counted.pinned import PinnedMap
+from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling, PinnedMap
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from splicelab.evidence.counted.lifetimes import DELAYS, FATES, Life, Rates, in_hex
+from splicelab.evidence.counted.life import Life, in_hex
+from splicelab.evidence.counted.lifetimes import DELAYS, FATES, Rates
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
 from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure

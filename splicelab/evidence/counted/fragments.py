@@ -4,6 +4,7 @@ The pieces of a message are cut, queued beside each other, and given back at its
 trip late, and so is all behind it. Slab objects are freed at the ACK too, as if somebody told their owner.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from splicelab._jit import jit
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.counted.run import open_world
 from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_free
 from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
@@ -68,10 +69,23 @@ class ShootOut(Result):
     table: pd.DataFrame
     offsets: dict[str, list[int]]
 
+
+@dataclass(frozen=True, repr=False)
+class PinnedMap(Result):
+    """What stays pinned at the peak, in KiB: for each circumstance a row an allocator, a column a number in flight."""
+
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All circumstances, one below the other."""
+        return pd.concat(self.tables, names=["circumstance"])
+
     @property
     def text(self) -> str:
-        """The table."""
-        return self.table.to_string()
+        """A table for each circumstance."""
+        parts = (f"KiB pinned, {title}:\n{table.astype(int).to_string()}" for title, table in self.tables.items())
+        return "\n\n".join(parts)
 
 
 @jit
@@ -182,15 +196,32 @@ def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Fillin
     return Filling(cut, acked, first_page, in_use.tolist(), *map(int, numbers))
 
 
+def pinned(
+    circumstances: Mapping[str, Mapping], sizes_bytes: tuple[int, ...] = (48, 4), in_flight=(1, 4, 16, 64, 256)
+) -> PinnedMap:
+    """Count what stays pinned by each allocator, under circumstances with a name (fields of `Load`).
+
+    Examples
+    --------
+    >>> from splicelab import pinned
+    >>> pinned({"none lost": {"messages": 100}}, in_flight=(1, 4)).table.shape
+    (6, 2)
+    """
+    tables = {
+        title: pd.DataFrame(
+            {n: shoot_out(sizes_bytes, in_flight=n, **load).table["pinned_peak_bytes"] / 1024 for n in in_flight}
+        )
+        for title, load in circumstances.items()
+    }
+    return PinnedMap(tables)
+
+
 def _open(allocator: str, load: Load):
     """Return a fresh machine for a load; raise InputError for one that it cannot hold."""
-    if allocator not in ALLOCATORS:
-        raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
+    one_of("allocator", allocator, ALLOCATORS)
     if not load.sizes_bytes or not all(0 < size_bytes <= PAGE_SIZE for size_bytes in load.sizes_bytes):
         raise InputError(f"sizes: {load.sizes_bytes} bytes, not 1 to {PAGE_SIZE} each")
-    most = PAGES // 4 // len(load.sizes_bytes)
-    if not 1 <= load.in_flight <= most:
-        raise InputError(f"in flight: {load.in_flight} messages, not 1 to {most}")
+    within("in flight", load.in_flight, 1, PAGES // 4 // len(load.sizes_bytes), " messages")
     if min(load.lose_every, load.messages) < 0:
         raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
     w = open_world("6.12")

@@ -4,17 +4,17 @@ Counted, by rules read in Linux 6.1.192 and 6.12.117; no record of theirs was re
 layer stands in data/layers.csv and data/handed_down.csv.
 """
 
-import functools
 import sys
-from collections import namedtuple
 from collections.abc import Iterator
+from itertools import product
 from typing import Annotated, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, Field
 
-from splicelab.callers import Caller, Send, load_callers
-from splicelab.errors import InputError
+from splicelab.callers import Caller, Send
+from splicelab.errors import one_of
+from splicelab.evidence.counted.run import pick_caller
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.paths import data_path
 from splicelab.result import Result
@@ -43,7 +43,6 @@ class HandedDown(BaseModel):
 
 LAYERS = {row.layer: row for row in read_rows(data_path("layers.csv"), Layer)}
 HANDED_DOWN = {row.layer: row for row in read_rows(data_path("handed_down.csv"), HandedDown)}
-_callers = functools.cache(load_callers)
 # Flags of all calls but the last, and of the last page where something follows it.
 PATTERNS = {
     "MORE and NOTLAST": ("MORE|NOTLAST", "MORE|NOTLAST"),
@@ -62,21 +61,12 @@ class Record(NamedTuple):
     why: str
 
 
-_Records = namedtuple("Records", ("closed", "open_bytes", "refused"))
-
-
-class Records(Result, _Records):
+class Records(NamedTuple):
     """What the calls became: closed records, bytes that wait in an open one, the first call's error or ""."""
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row for each closed record."""
-        return pd.DataFrame(self.closed, columns=Record._fields)
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return _Records.__repr__(self)
+    closed: list[Record]
+    open_bytes: int
+    refused: str
 
 
 def keeps_open(layer: str, kernel: str, send: Send) -> bool:
@@ -109,96 +99,81 @@ def _pieces(layer: Layer, send: Send) -> Iterator[tuple[int, bool]]:
                 yield min(PAGE_SIZE, segment.size_bytes - start), True
 
 
-def records(layer: str, kernel: str, sends: list[Send]) -> Records:
-    """Find the records that a layer above TCP makes of a sender's calls, on 6.1 or any later kernel (as in 6.12).
-
-    Copies side by side share a slot; a call that is refused ends the message. Raises InputError for an unknown layer.
-
-    Examples
-    --------
-    >>> from splicelab import load_callers, records
-    >>> records("tls_sw", "6.1", load_callers()["nvmet_tcp"].sends("6.1", 4096))
-    Records(closed=[Record(size_bytes=4144, call=2, why='end of the call')], open_bytes=0, refused='')
-    """
-    if layer not in LAYERS:
-        raise InputError(f"layer: {layer!r} is not one of {', '.join(LAYERS)}")
-    rule = LAYERS[layer]
-    closed, size_bytes, slots, is_copy = [], 0, rule.slots_taken, rule.slots_taken > 0
-    for number, send in enumerate(sends):
-        if error := refusal(layer, kernel, send):
-            return Records(closed, size_bytes, f"call {number + 1}: {error}")
-        pieces = [list(piece) for piece in _pieces(rule, send)]
-        while pieces or size_bytes:
-            if pieces and size_bytes < rule.record_bytes:
-                part_bytes = min(pieces[0][0], rule.record_bytes - size_bytes)
-                slots += pieces[0][1] or not is_copy
-                is_copy = not pieces[0][1]
-                size_bytes += part_bytes
-                pieces[0][0] -= part_bytes
-                pieces = pieces[pieces[0][0] == 0 :]
-            is_last_open = not pieces and keeps_open(layer, kernel, send)
-            # TLS in the device looks for a full record only when the next bytes come.
-            is_full = size_bytes >= rule.record_bytes and not (is_last_open and layer.startswith("tls_device"))
-            if is_full or slots >= rule.slots or not (pieces or is_last_open):
-                why = "full" if is_full else "no slot left" if slots >= rule.slots else "end of the call"
-                closed.append(Record(size_bytes, number, why))
-                size_bytes, slots, is_copy = 0, rule.slots_taken, rule.slots_taken > 0
-            elif is_last_open:
-                break
-    return Records(closed, size_bytes, "")
-
-
-def sender(pattern: str, header_bytes: int = 24, trailer_bytes: int = 24) -> Caller:
-    """Return an NVMe target of a sender's own making: its three parts in pages, its calls with a pattern of flags."""
-    flags, last = PATTERNS[pattern]
-    old = f"sendpage:header:{flags}~- sendpage:payload*:{flags};{last}~- sendpage:trailer:-"
-    since = old.replace("MORE|NOTLAST", "MORE").replace("NOTLAST", "-").replace("sendpage", "splice")
-    sizes = {"header_bytes": header_bytes, "trailer_bytes": trailer_bytes}
-    return _callers()["nvmet_tcp"].model_copy(
-        update={**sizes, "trailer_bytes_min": 0, "sends_6_1": old, "sends_6_12": since}
-    )
-
-
-def handed_down(layer: str, entry_bytes: int = PAGE_SIZE) -> Caller:
-    """Return what a layer of HANDED_DOWN sends to TCP, one call for each entry of so many bytes."""
-    update = HANDED_DOWN[layer].model_dump(exclude={"layer"}) | {"payload_unit_bytes": entry_bytes}
-    return _callers()["kcm"].model_copy(update=update)
-
-
 class Layers(Result):
     """The rules of the layers; ``table`` says what each does with its record at the end of a call."""
 
     names, patterns = tuple(LAYERS), tuple(PATTERNS)
+    text = property(lambda self: self.table.to_string())
 
     @property
     def table(self) -> pd.DataFrame:
         """By layer, kernel and method a row, by flags a column."""
-        return meanings()
+        rows = {}
+        for layer, (kernel, method) in product(
+            LAYERS, (("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice"))
+        ):
+            row = rows[layer, kernel, method] = {}
+            for given in ("", "MORE", "NOTLAST", "MORE NOTLAST", "EOR", "MORE EOR"):
+                send = Send(method, [], frozenset(given.split()))
+                said = refusal(layer, kernel, send) or ("open" if keeps_open(layer, kernel, send) else "closes")
+                row[given or "no flag"] = said if method == "sendpage" or "NOTLAST" not in given else ""
+        return pd.DataFrame(rows).T
 
-    @property
-    def text(self) -> str:
-        """The table."""
-        return self.table.to_string()
+    @staticmethod
+    def sender(pattern: str, header_bytes: int = 24, trailer_bytes: int = 24) -> Caller:
+        """Return an NVMe target of a sender's own making: three parts in pages, calls with one of ``patterns``."""
+        flags, last = PATTERNS[pattern]
+        old = f"sendpage:header:{flags}~- sendpage:payload*:{flags};{last}~- sendpage:trailer:-"
+        since = old.replace("MORE|NOTLAST", "MORE").replace("NOTLAST", "-").replace("sendpage", "splice")
+        sizes = {"header_bytes": header_bytes, "trailer_bytes": trailer_bytes, "trailer_bytes_min": 0}
+        return pick_caller("nvmet_tcp").model_copy(update={**sizes, "sends_6_1": old, "sends_6_12": since})
 
     @property
     def handed_down(self) -> dict[str, Caller]:
-        """What each layer sends to TCP itself."""
-        return {layer: handed_down(layer) for layer in HANDED_DOWN}
+        """What each layer sends to TCP itself, as a caller, one call for each page."""
+        update = {"payload_unit_bytes": PAGE_SIZE}
+        recipes = {layer: row.model_dump(exclude={"layer"}) for layer, row in HANDED_DOWN.items()}
+        return {layer: pick_caller("kcm").model_copy(update=recipe | update) for layer, recipe in recipes.items()}
 
-    @staticmethod
-    def sender(pattern: str, **sizes: int) -> Caller:
-        """Return a sender whose calls carry flags in one of ``patterns`` (`sender`)."""
-        return sender(pattern, **sizes)
+    def records(self, layer: str, kernel: str, sends: list[Send]) -> Records:
+        """Find the records that a layer makes of a sender's calls, on 6.1 or any later kernel (as in 6.12).
 
-    @staticmethod
-    def records(layer: str, kernel: str, sends: list[Send]) -> Records:
-        """Return what a layer makes of calls (`records`)."""
-        return records(layer, kernel, sends)
+        Copies side by side share a slot; a call that is refused ends the message. InputError for an unknown layer.
+        """
+        rule = LAYERS[one_of("layer", layer, LAYERS)]
+        closed, size_bytes, slots, is_copy = [], 0, rule.slots_taken, rule.slots_taken > 0
+        for number, send in enumerate(sends):
+            if error := refusal(layer, kernel, send):
+                return Records(closed, size_bytes, f"call {number + 1}: {error}")
+            pieces = [list(piece) for piece in _pieces(rule, send)]
+            while pieces or size_bytes:
+                if pieces and size_bytes < rule.record_bytes:
+                    part_bytes = min(pieces[0][0], rule.record_bytes - size_bytes)
+                    slots += pieces[0][1] or not is_copy
+                    is_copy = not pieces[0][1]
+                    size_bytes += part_bytes
+                    pieces[0][0] -= part_bytes
+                    pieces = pieces[pieces[0][0] == 0 :]
+                is_last_open = not pieces and keeps_open(layer, kernel, send)
+                # TLS in the device looks for a full record only when the next bytes come.
+                is_full = size_bytes >= rule.record_bytes and not (is_last_open and layer.startswith("tls_device"))
+                if is_full or slots >= rule.slots or not (pieces or is_last_open):
+                    why = "full" if is_full else "no slot left" if slots >= rule.slots else "end of the call"
+                    closed.append(Record(size_bytes, number, why))
+                    size_bytes, slots, is_copy = 0, rule.slots_taken, rule.slots_taken > 0
+                elif is_last_open:
+                    break
+        return Records(closed, size_bytes, "")
 
-    @staticmethod
-    def by_pattern(payload_bytes: int) -> pd.DataFrame:
-        """Return the sizes of the records that each layer makes of each pattern (`records_by_pattern`)."""
-        return records_by_pattern(payload_bytes)
+    def by_pattern(self, payload_bytes: int) -> pd.DataFrame:
+        """Return the sizes of the records that each layer makes of each pattern; in brackets what stays open."""
+        rows = {}
+        for layer, kernel, pattern in product(LAYERS, ("6.1", "6.12"), PATTERNS):
+            made = self.records(layer, kernel, self.sender(pattern).sends(kernel, payload_bytes))
+            sizes = [f"{record.size_bytes}" for record in made.closed]
+            row = rows.setdefault((layer, kernel), {})
+            row[pattern] = " + ".join(sizes + [f"({made.open_bytes})"] * (made.open_bytes > 0))
+        return pd.DataFrame(rows).T
 
 
 def layers() -> Layers:
@@ -212,29 +187,3 @@ def layers() -> Layers:
     4144
     """
     return Layers()
-
-
-def meanings() -> pd.DataFrame:
-    """Return what each layer does with its record at the end of a call, by kernel, method and flags."""
-    rows = {}
-    for layer in LAYERS:
-        for kernel, method in (("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice")):
-            row = rows[layer, kernel, method] = {}
-            for given in ("", "MORE", "NOTLAST", "MORE NOTLAST", "EOR", "MORE EOR"):
-                send = Send(method, [], frozenset(given.split()))
-                said = refusal(layer, kernel, send) or ("open" if keeps_open(layer, kernel, send) else "closes")
-                row[given or "no flag"] = said if method == "sendpage" or "NOTLAST" not in given else ""
-    return pd.DataFrame(rows).T
-
-
-def records_by_pattern(payload_bytes: int) -> pd.DataFrame:
-    """Return the sizes of the records that each layer makes of each pattern; in brackets what stays open."""
-    rows = {}
-    for layer in LAYERS:
-        for kernel in ("6.1", "6.12"):
-            row = rows[layer, kernel] = {}
-            for pattern in PATTERNS:
-                made = records(layer, kernel, sender(pattern).sends(kernel, payload_bytes))
-                sizes = [f"{record.size_bytes}" for record in made.closed]
-                row[pattern] = " + ".join(sizes + [f"({made.open_bytes})"] * (made.open_bytes > 0))
-    return pd.DataFrame(rows).T

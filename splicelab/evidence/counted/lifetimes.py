@@ -5,29 +5,25 @@ decides what is wrong: the receiver's bytes are compared with those that were me
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from splicelab._jit import jit
-from splicelab.errors import InputError
+from splicelab.errors import within
 from splicelab.evidence.counted.run import open_world
-from splicelab.kernel.memory import LARGE_KMALLOC
 from splicelab.kernel.message import HEADER, open_run, write_piece
 from splicelab.kernel.run import begin_message, end_message
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendpage
-from splicelab.kernel.tcp_input import acknowledge, retransmit
 from splicelab.kernel.wire import count_different
-from splicelab.kernel.world import ACK_DELAY_MAX, NONE, PAGE_SIZE, WIRE_BYTES
+from splicelab.kernel.world import ACK_DELAY_MAX, PAGE_SIZE, WIRE_BYTES
 from splicelab.result import Result
 
 MESSAGE_BYTES = 32  # OCFS2's handshake: the first bytes of its object
 OTHERS, STRANGER = 64, 0xEE  # how many objects other users may hold, and what they write
 FATES = ("arrived at once", "sent again, right", "own later bytes", "another user's bytes")
 AT_ONCE, AGAIN, OWN_LATER, ANOTHERS = range(len(FATES))
-BOUNDS = {"ack_delay": (0, ACK_DELAY_MAX), "loss": (0, 1), "pressure": (0, 16), "object_bytes": (MESSAGE_BYTES, 32768)}
 DELAYS = (0, 1, 2, 4, 8, 16, 32, 63)
 
 
@@ -72,40 +68,6 @@ class Rates(Result):
         shares = ", ".join(f"{delay}: {share:.2f}" for delay, share in self.table.share.items())
         lines = self.lives.text.split("\n") if self.lives else []
         return "\n".join([*lines[:1], f"wrong, of those lost, by delay: {shares}", *lines[1:]])
-
-
-class Moment(NamedTuple):
-    """A step of a message's life: user and bytes of three blocks of memory, the message's own in the middle.
-
-    ``refcount`` is that of its page while an skb points there, else None; ``received`` what has arrived.
-    """
-
-    what: str
-    blocks: list[tuple[str, bytes]]
-    refcount: int | None
-    received: bytes
-
-
-@dataclass(frozen=True, repr=False)
-class Life(Result):
-    """The life of one message, step by step."""
-
-    moments: list[Moment]
-
-    @property
-    def text(self) -> str:
-        """Who has the object that the skb shows, its page's count, what was received: a line a step."""
-        lines = []
-        for number, (what, blocks, refcount, received) in enumerate(self.moments, 1):
-            queue = "queue empty" if refcount is None else f"skb shows it, page count {refcount}"
-            got = "nothing received yet" if not received else f"received {in_hex(received)}"
-            lines.append(f"{number} {what}: {blocks[1][0]}, {in_hex(blocks[1][1])}; {queue}; {got}")
-        return "\n".join(lines)
-
-
-def in_hex(data: bytes) -> str:
-    """Return the first and last two bytes."""
-    return f"{data[:2].hex(' ')} … {data[-2:].hex(' ')}"
 
 
 @jit
@@ -192,18 +154,18 @@ def lives(
 
     ``ack_delay`` is in messages; a lost message is sent again when its ACK is due. ``loss`` is the chance of a loss
     while no other lost message waits, so that losses are independent trials. ``pressure`` is the mean number of
-    kmallocs and kfrees of this size class by others between two messages. InputError for a value outside of BOUNDS.
+    kmallocs and kfrees of this size class by others between two messages. InputError for what the model does not hold.
 
     Examples
     --------
     >>> from splicelab import lives
     >>> lives(pressure=0, messages=1000)
-    996 messages: arrived at once 958, sent again, right 0, own later bytes 38, another user's bytes 0
+    996 messages: arrived at once 947, sent again, right 0, own later bytes 49, another user's bytes 0
     """
-    given = {"ack_delay": ack_delay, "loss": loss, "pressure": pressure, "object_bytes": object_bytes}
-    for name, (low, high) in BOUNDS.items():
-        if not low <= given[name] <= high:
-            raise InputError(f"{name}: {given[name]} is not from {low} to {high}")
+    within("ack_delay", ack_delay, 0, ACK_DELAY_MAX)
+    within("loss", loss, 0, 1)
+    within("pressure", pressure, 0, 16)
+    within("object_bytes", object_bytes, MESSAGE_BYTES, 32768)
     random = np.random.RandomState(1)  # the generator whose stream is frozen: stored text stays true
     lost, next_loss = random.random_sample(messages) < loss, 0
     for message in np.flatnonzero(lost):
@@ -237,49 +199,3 @@ def lives_by_delay(ack_delay: int | None = None, delays=DELAYS, **options) -> Ra
     table[["low", "high"]] = np.array(ranges, float)
     table = table.assign(share=table.wrong / table.lost).rename_axis("delay")
     return Rates(table, ack_delay, None if ack_delay is None else lives(ack_delay=ack_delay, **options))
-
-
-def life(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool = False) -> Life:
-    """Follow one lost message: attached, freed, its memory taken by another, sent again, ACKed.
-
-    Examples
-    --------
-    >>> from splicelab import life
-    >>> print(life("6.1").text.splitlines()[2])
-    3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it, page count 2; nothing received yet
-    """
-    w = open_attached(kernel)
-    left, middle, right = places = [kmalloc(w, object_bytes) for _ in range(3)]
-    users, told = {left: "another user"}, []
-    for address in (left, right, middle):
-        write_other(w, address, True)
-        if address != left:
-            kfree(w, address)
-
-    def tell(what: str) -> None:
-        blocks = []
-        for place in places:
-            kind = w.page[w.page[place // PAGE_SIZE].head].kind
-            nobody = "kept for the skb" if kind == LARGE_KMALLOC else "free"
-            blocks.append((users.get(place, nobody), bytes(w.arena[place : place + MESSAGE_BYTES])))
-        count = int(w.page[w.page[middle // PAGE_SIZE].head].refcount)
-        received = bytes(w.received[: w.tally[0].received_bytes])
-        told.append(Moment(what, blocks, count if w.sock[0].read_head != NONE else None, received))
-
-    begin_message(w)
-    w.sock[0].lose = 1
-    users[kmalloc(w, object_bytes)] = "the message"
-    attach_object(w, middle)
-    tell("attached; lost on the way")
-    kfree(w, middle)
-    del users[middle]
-    tell("the call returns: kfree")
-    taken = kmalloc(w, object_bytes)
-    write_other(w, taken, zeroed)
-    users[taken] = "another user"
-    tell("kmalloc by another user, who writes")
-    retransmit(w, w.sock[0].snd_nxt)
-    tell("no ACK came: sent again")
-    acknowledge(w, w.sock[0].snd_nxt)
-    tell("ACK: the skb lets go")
-    return Life(told)

@@ -10,7 +10,7 @@ from itertools import product
 import pandas as pd
 
 from splicelab.callers import Caller, load_callers
-from splicelab.errors import InputError
+from splicelab.errors import one_of
 from splicelab.evidence.counted.run import run
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.message import OWNERS
@@ -55,9 +55,8 @@ class Matrix(Result):
     @property
     def same_owner(self) -> pd.DataFrame:
         """The outcomes where header and trailer have one owner: by kernel, and where none splices."""
-        same = self.table.query("header == trailer").sort_values(
-            "header", key=lambda owners: owners.map(ORDER), kind="stable"
-        )
+        by_owner = {"key": lambda owners: owners.map(ORDER), "kind": "stable"}
+        same = self.table.query("header == trailer").sort_values("header", **by_owner)
         is_again = same.header.isin(("stack", "static", VMALLOC_STACK))  # always written again
         row = same.header.mask(~is_again, same.header + ", " + same.next_message)
         column = same.kernel.where(same.flag & same.scatter_gather, WITHOUT)
@@ -77,37 +76,31 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
 
     The message is that of iSCSI, 48 bytes, a page, 4 bytes; in large kmalloc they are the start of a larger object.
     InputError for an unknown kernel or owner.
+
+    Examples
+    --------
+    >>> from splicelab import matrix
+    >>> matrix(("6.12",), ("slab",), ("slab",)).table.outcome.tolist()[:4]
+    ['refused (-EIO)', 'refused (-EIO)', 'copied', 'copied']
     """
-    iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4})
-    rows = [
-        (
-            kernel,
-            flag,
-            gather,
-            again,
-            header,
-            trailer,
-            *_end(iscsi, FATES[again], kernel, flag, gather, header, trailer),
-        )
-        for kernel, flag, gather, again, header, trailer in product(
-            kernels, (True, False), (True, False), FATES, headers, trailers
-        )
-    ]
+    iscsi, rows = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4}), []
+    for kernel, flag, gather, again in product(kernels, (True, False), (True, False), FATES):
+        given = {"flag": flag, "scatter_gather": gather, "fate": FATES[again]}
+        for header, trailer in product(headers, trailers):
+            rows.append((kernel, flag, gather, again, header, trailer, *_end(iscsi, kernel, header, trailer, given)))
     names = "kernel flag scatter_gather next_message header trailer outcome copied_bytes"
     return Matrix(pd.DataFrame(rows, columns=names.split()))
 
 
-def _end(
-    caller: Caller, fate: str, kernel: str, flag: bool, gather: bool, header: str, trailer: str
-) -> tuple[str, int]:
+def _end(caller: Caller, kernel: str, header: str, trailer: str, given: dict) -> tuple[str, int]:
     """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
     owners = {"header": header, "trailer": trailer}
-    if unknown := [owner for owner in owners.values() if owner not in (*OWNERS, VMALLOC_STACK)]:
-        raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join((*OWNERS, VMALLOC_STACK))}")
+    for owner in owners.values():
+        one_of("owner", owner, ORDER)
     if VMALLOC_STACK in owners.values():
         return NOT_EXPRESSIBLE, 0
-    given = {"flag": flag, "scatter_gather": gather, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
-    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, fate=fate, **given)
+    given = {**given, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
+    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
     return in_words(tally), tally.copied_bytes
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from splicelab._jit import sources_key
 from splicelab.alternatives import BUILT_IN, OWN
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.run import known_callers, run
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.frag import ALLOCATORS
@@ -116,12 +116,11 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     known = {"caller": known_callers(), "alternative": (*BUILT_IN, *OWN), "profile": PROFILES, "allocator": ALLOCATORS}
     axes = {}
     for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
-        if name not in AXES:
-            raise InputError(f"grid: {name!r} is not one of {', '.join(AXES)}")
+        one_of("grid", name, AXES)
         values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
         axes[name] = [value.item() if hasattr(value, "item") else value for value in values]
-        if unknown := [value for value in axes[name] if value not in known.get(name, axes[name])]:
-            raise InputError(f"grid: {name}: {unknown[0]!r} is not one of {', '.join(known[name])}")
+        for value in axes[name]:
+            one_of(f"grid: {name}", value, known.get(name, (value,)))
         if not axes[name]:
             raise InputError(f"grid: {name}: no value")
     if missing := [name for name in ("caller", "alternative") if name not in axes]:

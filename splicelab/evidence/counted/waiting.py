@@ -45,7 +45,7 @@ def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **
     --------
     >>> from splicelab import held_until_ack
     >>> held_until_ack("siw").table.loc["page_per_object"].tolist()
-    [4096, 16384, 65536, 262144]
+    [8192, 32768, 131072, 524288]
     """
     shape = pick_caller(caller)
     shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})

@@ -7,7 +7,7 @@ meant, byte by byte; nothing but these bytes says "corrupt".
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
 from splicelab.evidence.orders.allocators import WORLDS
 from splicelab.evidence.orders.machine import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
 from splicelab.evidence.orders.search import Verdict, Verdicts, search
@@ -158,9 +158,7 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
     (name,) = names
     if name in WORLDS and not program:
         return search(name, WORLDS[name])
-    if not program and name not in PROGRAMS:
-        raise InputError(f"alternative: {name!r} is not one of {', '.join((*PROGRAMS, *WORLDS))}")
-    start = TwoMessages(program or PROGRAMS[name])
+    start = TwoMessages(program or PROGRAMS[one_of("alternative", name, (*PROGRAMS, *WORLDS))])
     if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
         raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
     try:

@@ -124,7 +124,7 @@ def recordings(**wanted) -> Recordings:
     --------
     >>> from splicelab import recordings
     >>> recordings(kernel="6.12", mtu=65536, kind="vm1").agreement
-    recorded: 352 counts, of these exact: 352
+    recorded: 504 counts, of these exact: 504
     """
     recorded = Recordings()
     for row in manifest("connections"):

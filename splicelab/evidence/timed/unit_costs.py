@@ -157,7 +157,7 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     >>> costs
     timed: 6 samples, see table
     >>> costs.estimate(run("siw", "copy_in_stack"), "v3_per_cpu").table["count"].to_dict()
-    {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 3.0}
+    {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 4.0}
     """
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
