@@ -6,7 +6,8 @@ import json
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.scenarios import MAX_BYTES, call_bytes, read_scenarios
+from splicelab.evidence.counted.limits import MAX_BYTES, call_bytes
+from splicelab.evidence.counted.scenarios import read_scenarios
 
 GOOD = {
     "id": "a", "kernel": "6.12", "mtu": 65536, "nodelay": 0, "kind": "made up", "task_frag": None,

@@ -6,12 +6,13 @@ from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page
-from splicelab.kernel.slab import CLASSES, kfree, kmalloc
+from splicelab.kernel.slab import CLASSES, alloc_mixed, kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
 from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
-OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
+PAYLOAD_OWNERS = (*OWNERS, "page_then_slab")  # a payload may be a range of pages that are not alike
+OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE, OWN_MIXED = range(len(PAYLOAD_OWNERS))
 OWN_KINDS = (SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
 ROLES = ("header", "head", "payload", "trailer")
 HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
@@ -35,6 +36,8 @@ def alloc_owned(w, owner, size_bytes):
     """
     if owner in (OWN_SLAB, OWN_LARGE):
         return kmalloc(w, size_bytes if owner == OWN_SLAB else max(size_bytes, CLASSES[-1] + 1))
+    if owner == OWN_MIXED:
+        return alloc_mixed(w, size_bytes)
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
@@ -60,11 +63,17 @@ def write_piece(w, place, message):
             w.arena[w.piece[place].address + position] = content(message, place, position)
 
 
+@jit(inline="always")
+def stands(piece):
+    """Return whether a piece is payload that nobody touches: the same bytes in every message."""
+    return piece.role == PAYLOAD and piece.fate == KEPT
+
+
 @jit(forceinline=True)
 def build(w, place):
     """Build a piece in the caller's own memory: fresh memory if it is freed after the send, else the same again."""
     piece = w.piece[place]
-    if piece.role == PAYLOAD:
+    if stands(piece):
         return
     if piece.fate == REWRITTEN:
         piece.address = piece.kept_address
@@ -78,7 +87,7 @@ def build(w, place):
 def release(w, place):
     """Do what the caller does with its piece once the send has returned: free it, or keep it until the ACK."""
     piece = w.piece[place]
-    if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+    if stands(piece) or piece.fate == REWRITTEN:
         return
     if piece.fate == KEPT:
         w.kept[w.plan[0].messages % IN_FLIGHT_MAX, piece.role] = piece.address
@@ -90,7 +99,7 @@ def release(w, place):
 def build_fresh(w, place):
     """Build a piece in kmalloc memory of its own, which nobody writes again before its callback has freed it."""
     piece = w.piece[place]
-    if piece.owner in (OWN_SLAB, OWN_LARGE) and piece.role != PAYLOAD:
+    if piece.owner in (OWN_SLAB, OWN_LARGE) and not stands(piece):
         piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
         write_piece(w, place, w.plan[0].messages)
     else:
@@ -101,7 +110,7 @@ def build_fresh(w, place):
 def release_fresh(w, place):
     """Leave a piece that the queue shows to its callback; free it here if nothing was attached."""
     piece = w.piece[place]
-    if piece.owner not in (OWN_SLAB, OWN_LARGE) or piece.role == PAYLOAD:
+    if piece.owner not in (OWN_SLAB, OWN_LARGE) or stands(piece):
         release(w, place)
     elif w.object_next[piece.address // OBJECT_GRAIN] == 0:
         kfree(w, piece.address)
@@ -223,8 +232,8 @@ def open_run(w):
     for place in range(plan.pieces):
         piece = w.piece[place]
         plan.bytes += piece.size_bytes
-        plan.keeps += piece.fate == KEPT and piece.role != PAYLOAD
-        if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+        plan.keeps += piece.fate == KEPT and not stands(piece)
+        if stands(piece) or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
             if piece.owner in (OWN_SLAB, OWN_LARGE):
                 w.object_next[piece.address // OBJECT_GRAIN] = 1  # the owner shows it too: no callback frees it

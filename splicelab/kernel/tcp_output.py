@@ -1,7 +1,7 @@
 """What leaves, and when: push, Nagle and cork, the congestion window's quota.
 
 Source: Linux 6.12 and 6.1 net/ipv4/tcp.c: tcp_push; net/ipv4/tcp_output.c: tcp_write_xmit, tcp_mss_split_point,
-tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
+tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test, tcp_tso_autosize.
 """
 
 from splicelab._jit import jit
@@ -73,12 +73,16 @@ def is_held(w, is_partial, nonagle):
 
 @jit
 def write_xmit(w, mss, nonagle, one_only):
-    """Transmit from the head of the write queue until quota, Nagle or the cork says stop."""
+    """Transmit from the head of the write queue until quota, Nagle or the cork says stop.
+
+    A goal above 64 KiB (BIG TCP) tells that the device takes skbs of that size.
+    """
     sk, has_sent = w.sock[0], False
+    max_segs = min(max(max(GSO_MAX_BYTES, sk.size_goal) // mss, 2), sk.max_segments)
     while sk.send_head != NONE:
         index = sk.send_head
         skb = w.skb[unsigned(index)]
-        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max(GSO_MAX_BYTES // mss, 2))
+        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max_segs)
         if quota <= 0 or skb.len == 0:
             break
         if w.profile[0].grows_skbs != 0 and quota * mss > skb.len:

@@ -87,7 +87,7 @@ def test_6_1_sends_one_buffer_a_call_with_notlast_on_all_but_the_last(more):
 def test_sendfile_goes_in_rounds_of_16_buffers(profile, offset, size_bytes):
     w = logged(profile, OPEN)
     address = buffer(w, 1 << 19, seed=2) + offset
-    assert sendfile(w, address, size_bytes, False) == size_bytes
+    assert sendfile(w, address, size_bytes, size_bytes) == size_bytes
     rounds, left, place = [], size_bytes, offset
     while left:
         count = min(left, 16 * PAGE - place % PAGE)
@@ -105,7 +105,7 @@ def test_sendfile_goes_in_rounds_of_16_buffers(profile, offset, size_bytes):
 def test_pages_of_a_file_that_lie_side_by_side_are_fragments_of_their_own():
     w = fresh()
     address = buffer(w, 32 * PAGE)
-    sendfile(w, address, 20 * PAGE, False)
+    sendfile(w, address, 20 * PAGE, 20 * PAGE)
     assert lengths(w) == [65160, 20 * PAGE - 65160]
     assert [len(parts) for parts in queue(w)] == [16, 5], "the goal cuts a page in two"
 

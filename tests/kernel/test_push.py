@@ -108,7 +108,7 @@ def test_half_of_the_largest_window_forces_a_push():
 def test_pulling_the_cork_pushes_by_the_mss_of_that_moment():
     w = fresh(window=OPEN)  # include/net/tcp.h: tcp_push_pending_frames asks tcp_current_mss
     start_schedule(w, OPEN, 1, 0)
-    w.goal[0] = (1, 0, 500, 5000)
+    w.goal[0] = (1, 0, 500, 5000, 5000)
     set_cork(w, True)
     send(w, (buffer(w, PAGE), 1001))
     set_cork(w, False)

@@ -8,10 +8,11 @@ import json
 from dataclasses import dataclass
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.limits import call_bytes
 from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import MSS_BYTES
-from splicelab.evidence.counted.scenarios import Scenario, call_bytes, parse_scenario
+from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
 from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result

@@ -6,12 +6,12 @@ import threading
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller, load_callers
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
-from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
+from splicelab.kernel.message import FATES, METHODS, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
 
@@ -58,22 +58,23 @@ def lay_plan(
     payload_bytes: int,
     trailer_bytes: int | None,
     owners: dict,
-    fate: str | None = None,
+    fate: str | dict | None = None,
 ) -> None:
     """Write a caller's message into the world: its pieces with their owners, and the calls that it makes itself.
 
-    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header and trailer after the send: for the
-    question what an alternative does with other memory, and for another sender.
+    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header, payload and trailer after the send
+    (or ``{role: fate}``): for the question what an alternative does with other memory, and for another sender.
+    A payload that is not said to be freed or rewritten has the same bytes in every message.
     """
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
     if payload_bytes > MAX_PAYLOAD_BYTES:
         raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
-    if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
-        raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
-    if fate not in (None, *FATES):
-        raise InputError(f"fate: {fate!r} is not one of {', '.join(FATES)}")
-    fate = FATES.index(fate or caller.header_fate.replace("none", "kept"))
+    fates = fate if isinstance(fate, dict) else {role: fate for role in ROLES if fate and role != "head"}
+    for role, owner in owners.items():
+        one_of("owner", owner, PAYLOAD_OWNERS if one_of("piece", role, ROLES) == "payload" else OWNERS)
+    for role, end in fates.items():
+        one_of("fate", end, FATES if one_of("piece", role, ROLES) else ())
     sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
     later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
     for send, since in zip(sends, later, strict=True):
@@ -92,9 +93,10 @@ def lay_plan(
                 piece = w.piece[plan.pieces]
                 piece.role = ROLES.index(role)
                 piece.size_bytes = min(unit_bytes, size_bytes - start)
-                piece.owner = OWNERS.index(owners.get(role, owner))
-                piece.fate = FATES.index("kept") if role in ("payload", "head") else fate
-                if OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the very same place
+                piece.owner = PAYLOAD_OWNERS.index(owners.get(role, owner))
+                usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
+                piece.fate = FATES.index(fates.get(role, usual))
+                if PAYLOAD_OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the same place
                     piece.fate = FATES.index("rewritten")
                 piece.address = piece.kept_address = 0
                 plan.pieces += 1
@@ -121,7 +123,7 @@ def set_up(
     lose_every: int = 0,
     moves_bytes: bool = True,
     owners: dict | None = None,
-    fate: str | None = None,
+    fate: str | dict | None = None,
 ) -> None:
     """Lay a caller's message and its connection out in a fresh world.
 
@@ -143,7 +145,6 @@ def set_up(
     plan.allocator, plan.flag = ALLOCATORS.index(allocator), flag
     plan.ack_delay, plan.lose_every = ack_delay, lose_every
     sk.mss, sk.size_goal = MSS_BYTES[mtu]
-    sk.half_window = sk.size_goal
     sk.scatter_gather = scatter_gather
     sk.receiver_shares_pages, sk.segments_in_software = loopback, segments_in_software
     sk.nonagle = kernel.NAGLE_OFF if nodelay else 0
