@@ -4,11 +4,12 @@ Since Linux 6.5 splice() and sendfile() to a socket are sendmsg(MSG_SPLICE_PAGES
 splice_to_socket), ->sendpage before. A call may take less than it was given: each loop sends the rest.
 """
 
+import ctypes
 from errno import EAGAIN, EINTR
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
+from numba import config, types
 
 from splicelab._jit import jit
 from splicelab.kernel.world import MSG_MORE, MSG_ZEROCOPY
@@ -28,12 +29,19 @@ POOL_BYTES, POOL_ALIGN = 1 << 16, 64
 POLL_MS, MOST_MISSES = 2000, 1000
 
 
-def _libc(name: str, *arguments: types.Type) -> types.ExternalFunction:
-    """Return a function of the C library that numba can call; all of these return a long, or an int that fits."""
-    return types.ExternalFunction(name, types.intp(*arguments))
-
-
 _word, _int = types.intp, types.intc
+_IN_C = {_word: ctypes.c_long, _int: ctypes.c_int}
+
+
+def _libc(name: str, *arguments: types.Type, returns: types.Type = types.intp):
+    """Return a function of the C library that numba can call, or Python where nothing is compiled."""
+    if not config.DISABLE_JIT:
+        return types.ExternalFunction(name, returns(*arguments))
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    function.restype, function.argtypes = ctypes.c_long, [_IN_C[kind] for kind in arguments]
+    return function
+
+
 _send = _libc("send", _int, _word, _word, _int)
 _sendmsg = _libc("sendmsg", _int, _word, _int)
 _sendfile = _libc("sendfile", _int, _int, _word, _word)
@@ -42,8 +50,8 @@ _vmsplice = _libc("vmsplice", _int, _word, _word, _int)
 _recv = _libc("recv", _int, _word, _word, _int)
 _recvmsg = _libc("recvmsg", _int, _word, _int)
 _memcpy = _libc("memcpy", _word, _word, _word)
-_poll = types.ExternalFunction("poll", types.intc(_word, _word, _int))
-_errno_location = types.ExternalFunction("__errno_location", types.CPointer(types.int32)())
+_poll = _libc("poll", _word, _word, _int, returns=types.intc)
+_errno_location = _libc("__errno_location", returns=types.CPointer(types.int32))
 
 
 class Job(NamedTuple):
@@ -71,6 +79,13 @@ class Job(NamedTuple):
 def last_errno():
     """Return the error of the call just made, negative."""
     return -np.int64(_errno_location()[0])
+
+
+if config.DISABLE_JIT:
+
+    def last_errno():  # noqa: F811
+        """Return the error of the call just made, negative."""
+        return -ctypes.get_errno()
 
 
 @jit

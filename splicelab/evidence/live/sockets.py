@@ -6,28 +6,33 @@ import os
 import socket
 import struct
 import termios
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 import numpy as np
-from numba import config
 
 from splicelab.errors import InputError, within
-from splicelab.evidence.live import loops, twin
+from splicelab.evidence.live import loops
 from splicelab.evidence.live.loops import COUNTS, ROUTES, Job
 from splicelab.kernel.world import PAGE_SIZE
 
 # include/uapi/linux: tcp.h, sockios.h; asm-generic/socket.h. Python has no names for these.
 SIOCOUTQNSD, SO_ZEROCOPY, SO_MEMINFO, WMEM_QUEUED = 0x894B, 60, 55, 5
-TCP_INFO_AT = {"segments": ("I", 136), "data segments": ("I", 156), "bytes sent": ("Q", 200)}
+TCP_INFO_AT = {
+    "segments": ("I", 136),
+    "data segments": ("I", 156),
+    "bytes sent": ("Q", 200),
+    "bytes sent again": ("Q", 208),
+}
 DEADLINE_S = 5
 HEATS = ("hot", "cold")  # the same payload again and again, or in turn from so many bytes of a file
 COLD_BYTES, PIPE_BYTES = 1 << 26, 1 << 20
 CONTROL = b"reno"  # every user may have it, and it does not pace
 CHUNK_BYTES = 1 << 16
-WARM_UP_BYTES = 60 * CHUNK_BYTES  # until the size goal is what the MTU allows
+WARM_UP = 60  # chunks, until the size goal is what the MTU allows
 MOST_BYTES = 1 << 20
 
 
@@ -52,25 +57,28 @@ class Wire:
     ``side`` holds the functions that send and receive: the compiled loops, or their twin.
     """
 
-    def __init__(self, sender: socket.socket, receiver: socket.socket, job: Job, meant: np.ndarray, side=loops):
+    def __init__(self, sender: socket.socket, receiver: socket.socket, job: Job, meant: np.ndarray, side):
         self.sender, self.receiver, self.job, self.side = sender, receiver, job, side
         self.message_bytes = int(job.iov[1::2].sum())
         self.buffer, self.meant = np.zeros(len(meant) // 2, np.uint8), meant
         self.state = np.zeros(2, np.int64)
         self.thread = ThreadPoolExecutor(1, "receiver")
+        self.kept: tuple = ()  # memory that addresses in the job point to
 
     def begin(self, messages: int) -> Future:
         """Let the thread receive so many messages."""
-        self.job.counts[:], self.state[:] = 0, 0
+        self.state[:] = 0
         total_bytes = messages * self.message_bytes
         return self.thread.submit(
             self.side.receive, self.receiver.fileno(), self.buffer, self.meant, total_bytes, self.state
         )
 
-    def put(self, route: str, messages: int) -> None:
-        """Send messages by one of ROUTES; raise LiveError where a call failed or the deadline passed."""
+    def put(self, route: str, messages: int) -> dict[str, int]:
+        """Send messages by one of ROUTES and return COUNTS; LiveError where a call failed or the deadline passed."""
+        self.job.counts[:] = 0
         if ended := self.side.send_messages(self.job, ROUTES.index(route), messages):
             raise LiveError(f"live: {route}: {os.strerror(-ended)}")
+        return dict(zip(COUNTS, self.job.counts.tolist(), strict=True))
 
     def finish(self, received: Future) -> None:
         """Wait for the last byte; raise LiveError where it did not come, or bytes came wrong."""
@@ -80,11 +88,11 @@ class Wire:
             raise LiveError(f"live: receiver: {os.strerror(-ended) if ended else wrong}")
 
     def send(self, route: str, messages: int = 1) -> dict[str, int]:
-        """Send messages while they are received; return COUNTS by name."""
+        """Send messages while they are received; return COUNTS."""
         received = self.begin(messages)
-        self.put(route, messages)
+        counts = self.put(route, messages)
         self.finish(received)
-        return dict(zip(COUNTS, self.job.counts.tolist(), strict=True))
+        return counts
 
     def close(self) -> None:
         """End the connection, and with it the thread."""
@@ -92,6 +100,16 @@ class Wire:
             with suppress(OSError):  # the peer may have reset it
                 end.shutdown(socket.SHUT_RDWR)
         self.thread.shutdown()
+        self.kept = ()  # the mapping of the file has a descriptor of its own
+
+    def at_rest(self) -> dict[str, int]:
+        """Wait until the last ACK has come, and observe; LiveError where it does not come."""
+        end_s = time.monotonic() + DEADLINE_S
+        while (seen := self.observe())["bytes not ACKed"]:
+            if time.monotonic() > end_s:
+                raise LiveError(f"live: {seen['bytes not ACKed']} bytes are never ACKed")
+            time.sleep(0.001)
+        return seen
 
     def observe(self) -> dict[str, int]:
         """Return what an unprivileged program can see of the sending end: counts since it was opened, bytes now."""
@@ -105,11 +123,11 @@ class Wire:
 
 @contextmanager
 def open_wire(
-    shape: Shape, heat: str = "hot", *, side=None, host: str = "127.0.0.1", buffer_bytes: int = 0
+    shape: Shape, heat: str = "hot", *, side=loops, host: str = "127.0.0.1", buffer_bytes: int = 0
 ) -> Iterator[Wire]:
     """Open all that messages of one shape need, ready to send, and close it again, whatever happens.
 
-    ``heat`` is a key of HEATS; ``side`` the loops or their twin (where nothing is compiled); ``buffer_bytes`` the send
+    ``heat`` is one of HEATS; ``side`` holds the functions that send and receive; ``buffer_bytes`` the send
     buffer that is asked for.
 
     Raises
@@ -122,7 +140,7 @@ def open_wire(
         within(name, size_bytes, 1, PAGE_SIZE, " bytes")
     with ExitStack() as stack:
         try:
-            wire = _open(stack, shape, heat, side or (twin if config.DISABLE_JIT else loops), host, buffer_bytes)
+            wire = _open(stack, shape, heat, side, host, buffer_bytes)
         except (OSError, AttributeError) as error:
             raise LiveError(f"live: this machine does not let a program do it: {error}") from None
         yield wire
@@ -163,9 +181,8 @@ def _open(stack: ExitStack, shape: Shape, heat: str, side, host: str, buffer_byt
     message = np.concatenate([header, payload, trailer]).astype(np.uint8)
     meant = np.tile(message, 2 * -(-CHUNK_BYTES // len(message)))
     wire = Wire(sender, receiver, job, meant, side)
-    wire.kept = small, pages, mapped  # the addresses are theirs
+    wire.kept = small, pages, mapped
     stack.callback(wire.close)
-    wire.send("plain_copy", -(-WARM_UP_BYTES // len(message)))
     return wire
 
 
@@ -182,4 +199,7 @@ def _connect(stack: ExitStack, host: str) -> tuple[socket.socket, socket.socket]
         end.setblocking(True)
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             end.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", DEADLINE_S, 0))
+    for _ in range(WARM_UP):
+        sender.sendall(bytes(CHUNK_BYTES))
+        receiver.recv(CHUNK_BYTES, socket.MSG_WAITALL)
     return sender, receiver
