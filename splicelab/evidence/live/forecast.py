@@ -3,9 +3,7 @@
 import json
 import platform
 import re
-import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
@@ -124,8 +122,5 @@ def observe_message(wire: Wire, route: str) -> dict[str, int]:
         wire.sender.sendmsg([wire.meant[: wire.message_bytes].data], [], MSG_MORE)
         counts = dict.fromkeys(COUNTS, 0) | {"calls": 1}
         time.sleep(REST_S)
-        with suppress(BlockingIOError):  # reading is what makes a late ACK leave
-            wire.receiver.recv(sum(wire.job.iov[1::2]), socket.MSG_DONTWAIT)
-    time.sleep(REST_S)
-    after = wire.observe()
+    after = wire.at_rest()
     return counts | {name: after[name] - before[name] for name in after}

@@ -103,9 +103,9 @@ class Wire:
         self.kept = ()  # the mapping of the file has a descriptor of its own
 
     def at_rest(self) -> dict[str, int]:
-        """Wait until the last ACK has come, and observe; LiveError where it does not come."""
+        """Wait until all that was sent is ACKed, and observe; LiveError where that does not come."""
         end_s = time.monotonic() + DEADLINE_S
-        while (seen := self.observe())["bytes not ACKed"]:
+        while (seen := self.observe())["bytes not ACKed"] > seen["bytes not sent"]:
             if time.monotonic() > end_s:
                 raise LiveError(f"live: {seen['bytes not ACKed']} bytes are never ACKed")
             time.sleep(0.001)
