@@ -12,7 +12,7 @@ from splicelab.kernel.world import GSO_MAX_SEGS, MSG_ZEROCOPY, PAGE_SIZE, UNKNOW
 MAX_BYTES = 4 << 20  # of one message, and of the file that sendfile and splice read: what the model's memory holds
 MAX_PINNED_BYTES = 5 << 20
 BIG_GSO_BYTES = 8 * GSO_MAX_SEGS - 321  # GSO_MAX_SIZE less MAX_TCP_HEADER + 1: the largest skb of any device
-IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES, TIMESTAMP_BYTES = 40, 60, 12
+IPV6_HEADERS_BYTES, TIMESTAMP_BYTES = 60, 12
 TCP_MSS_DEFAULT = 536
 
 
@@ -58,14 +58,15 @@ def _why_no_goal(scenario, mss: int, size_goal: int, max_window: int | None) -> 
 
 
 def half_window(mtu: int, mss: int, size_goal: int) -> int:
-    """Return half of the largest window in bytes, as far as a size goal tells; UNKNOWN_WINDOW where it does not.
+    """Return the most that half of the largest window can be, in bytes, by a size goal: what is not known is not reached.
 
-    What bounds the goal below that which GSO allows is half of the window. So it is where an MSS, of which GSO allows
-    one, is below that which the MTU allows.
+    It bounds the goal, in whole segments, where that is below what GSO allows; and it is the MSS where GSO allows one
+    segment that is shorter than the MTU would have it.
     """
-    is_all_of_gso = size_goal + mss > GSO_MAX_BYTES
+    if size_goal + mss <= GSO_MAX_BYTES:
+        return size_goal + mss - 1
     is_all_of_mtu = mss + IPV6_HEADERS_BYTES + TIMESTAMP_BYTES >= min(mtu, 0xFFFF)
-    return UNKNOWN_WINDOW if is_all_of_gso and (size_goal > mss or is_all_of_mtu) else size_goal
+    return UNKNOWN_WINDOW if size_goal > mss or is_all_of_mtu else size_goal
 
 
 def is_pinned(scenario, call: tuple) -> bool:
