@@ -130,7 +130,7 @@ def test_what_waits_is_what_had_not_left_and_everything_leaves_in_the_end(calls,
             [[0, 0, 1448, 31856], [1, 0, 1448, 65160]],
             (None, None),
             31856 + 1447,
-        ),  # no call has read the second one
+        ),
         (1500, [[0, 0, 1448, 65160]], (140_000, None), 70_000),
         (1500, [[0, 0, 1448, 65160]], (140_000, 150_000), 75_000),
         (1500, [[0, 0, 974, 14610]], (None, None), 14610 + 973),

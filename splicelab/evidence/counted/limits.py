@@ -24,10 +24,11 @@ def find_impossible(scenario) -> Iterator[tuple[str, str]]:
         if sum(sizes) > MAX_BYTES:
             yield f"{where}calls", f"{sum(sizes)} bytes in one message, more than {MAX_BYTES}"
         for number, call in enumerate(message.calls):
-            end = max(file_ends(call), default=0)
+            end = max(
+                (offset + size_bytes for kind, offset, size_bytes in pieces_of(call) if kind == "file"), default=0
+            )
             if scenario.file_size is None and end > MAX_BYTES:
-                text = f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}, unless file_size says less"
-                yield f"{where}calls[{number}]", text
+                yield f"{where}calls[{number}]", f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}"
             if is_pinned(scenario, call):
                 if scenario.zerocopy is None:
                     yield "zerocopy", f"missing, and {where}calls[{number}] carries MSG_ZEROCOPY"
@@ -58,7 +59,7 @@ def _why_no_goal(scenario, mss: int, size_goal: int, max_window: int | None) -> 
 
 
 def half_window(mtu: int, mss: int, size_goal: int) -> int:
-    """Return the most that half of the largest window can be, in bytes, by a size goal: what is not known is not reached.
+    """Return the most that half of the largest window can be, in bytes, by a size goal: the unknown is not reached.
 
     It bounds the goal, in whole segments, where that is below what GSO allows; and it is the MSS where GSO allows one
     segment that is shorter than the MTU would have it.
@@ -90,21 +91,18 @@ def pin(sizes: list[int], zerocopy) -> tuple[list[tuple[bool, int]], int, int]:
     return places, *ends
 
 
-def call_bytes(call: tuple, file_size: int | None = None) -> int:
-    """Return how many bytes a call of `Message.calls` sends; of a file not more than it has, where that is said."""
+def pieces_of(call: tuple) -> list[tuple[str, int, int]]:
+    """Return the pieces of memory that a call of `Message.calls` sends, as (kind, offset, bytes)."""
     if call[0] == "sendmsg":
-        return sum(call[1])
-    pieces = call[1] if call[0] == "splice" else [("file", *call[1:])] if call[0] == "sendfile" else []
-    return sum(size if kind != "file" else readable_bytes(at, size, file_size) for kind, at, size in pieces)
+        return [("user", 0, size_bytes) for size_bytes in call[1]]
+    return call[1] if call[0] == "splice" else [("file", *call[1:])] if call[0] == "sendfile" else []
 
 
-def readable_bytes(offset: int, size_bytes: int, file_size: int | None) -> int:
-    """Return how many bytes a read gets of a file that may end before."""
-    return size_bytes if file_size is None else min(size_bytes, max(file_size - offset, 0))
+def there_bytes(kind: str, offset: int, size_bytes: int, file_size: int | None) -> int:
+    """Return how many bytes of a piece there are: a file may end before."""
+    return size_bytes if kind != "file" or file_size is None else min(size_bytes, max(file_size - offset, 0))
 
 
-def file_ends(call: tuple) -> list[int]:
-    """Return where in the file each read of a call of `Message.calls` ends, in bytes."""
-    if call[0] == "splice":
-        return [offset + size_bytes for kind, offset, size_bytes in call[1] if kind == "file"]
-    return [call[1] + call[2]] if call[0] == "sendfile" else []
+def call_bytes(call: tuple, file_size: int | None = None) -> int:
+    """Return how many bytes a call of `Message.calls` sends."""
+    return sum(there_bytes(*piece, file_size) for piece in pieces_of(call))
