@@ -24,9 +24,7 @@ def find_impossible(scenario) -> Iterator[tuple[str, str]]:
         if sum(sizes) > MAX_BYTES:
             yield f"{where}calls", f"{sum(sizes)} bytes in one message, more than {MAX_BYTES}"
         for number, call in enumerate(message.calls):
-            end = max(
-                (offset + size_bytes for kind, offset, size_bytes in pieces_of(call) if kind == "file"), default=0
-            )
+            end = max((start + length for kind, start, length in pieces_of(call) if kind == "file"), default=0)
             if scenario.file_size is None and end > MAX_BYTES:
                 yield f"{where}calls[{number}]", f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}"
             if is_pinned(scenario, call):
