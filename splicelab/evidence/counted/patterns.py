@@ -28,6 +28,7 @@ RECORDED_AS = {  # the names that the recordings use
     "vm1": ("one splice", "nothing"),
 }
 MEMORY = {"user": "user", "vmsplice": "user", "file": "page_cache", "socket": "page_frag"}
+WAITS_FOR = {"ack": "an ACK", "timer": "the timer"}
 WINDOW_SEGMENTS = 1000
 COUNTS = {  # what is compared, from the counters of a message
     "calls into TCP": lambda count: count["sendmsg"] + count["sendpages"],
@@ -58,8 +59,8 @@ class Seen(Result):
     def text(self) -> str:
         """What the message took, counted; and what of it waits for an ACK, or the timer, if nobody sends more."""
         counts = [f"{name} {count(self.counters)}" for name, count in COUNTS.items()]
-        if waits_for := self.counters["released_by"]:
-            counts.append(f"{self.counters['unsent_bytes']} bytes wait for the {waits_for}")
+        if released_by := self.counters["released_by"]:
+            counts.append(f"{self.counters['unsent_bytes']} bytes wait for {WAITS_FOR[released_by]}")
         return f"Linux {self.scenario.kernel}: {', '.join(counts)}"
 
 
