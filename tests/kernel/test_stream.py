@@ -9,7 +9,7 @@ from kernel.worlds import PAGE, buffer, counted, fill, fresh, memory, queue, rec
 
 from splicelab.kernel import frag
 from splicelab.kernel.memory import FREE, SLAB, put_page
-from splicelab.kernel.pipe import sendfile
+from splicelab.kernel.pipe import pipe_add, pipe_begin, pipe_drain, sendfile
 from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp import sendpage, set_cork, set_nodelay
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
@@ -66,6 +66,16 @@ class StreamMachine(RuleBasedStateMachine):
         assert kmalloc(self.w, size_bytes) == address
         fill(self.w, address, size_bytes, seed + 1)
         kfree(self.w, address)
+
+    @rule(sizes=st.lists(st.integers(1, 20_000), min_size=1, max_size=4), more=st.booleans(), seed=PICK)
+    def splice_received(self, sizes, more, seed):
+        """Splice buffers that a socket has received, each larger than a page: the pipe lets go of them at once."""
+        pipe_begin(self.w)
+        segments = [(self.write(size_bytes, seed + n), size_bytes) for n, size_bytes in enumerate(sizes)]
+        assert [pipe_add(self.w, *segment) for segment in segments] == sizes
+        assert self.mean(*segments) == pipe_drain(self.w, sum(sizes), more)
+        for address, _ in segments:
+            self.free(address // PAGE)
 
     @precondition(lambda self: self.w.profile[0].has_sendpage)
     @rule(
