@@ -76,16 +76,21 @@ def is_pinned(scenario, call: tuple) -> bool:
 def pin(sizes: list[int], zerocopy) -> tuple[list[tuple[bool, int]], int, int]:
     """Lay out what MSG_ZEROCOPY pins: for each segment whether it is payload, and where in its run of memory it begins.
 
+    No two segments are neighbours within a folio, and one that would cross into the next folio begins there.
+
     Then the bytes of both runs: of 4 KiB pages, and of the payload's folios.
     """
     places, ends = [], [0, 0]
     for number, size_bytes in enumerate(sizes):
         is_payload = len(sizes) == 1 or 0 < number < max(len(sizes) - 1, 2)
         folio_bytes = zerocopy.payload_folio if is_payload else PAGE_SIZE
-        start = -(-ends[is_payload] // folio_bytes) * folio_bytes
-        start += zerocopy.offsets[number if len(sizes) > 1 else min(1, len(zerocopy.offsets) - 1)]
-        places.append((is_payload, start))
-        ends[is_payload] = start + size_bytes
+        offset = zerocopy.offsets[number if len(sizes) > 1 else min(1, len(zerocopy.offsets) - 1)]
+        end = ends[is_payload]
+        start = -(-end // PAGE_SIZE) * PAGE_SIZE + (PAGE_SIZE if 0 < end and folio_bytes > PAGE_SIZE else 0)
+        if start // folio_bytes != (start + offset + size_bytes - 1) // folio_bytes:
+            start = -(-end // folio_bytes) * folio_bytes
+        places.append((is_payload, start + offset))
+        ends[is_payload] = start + offset + size_bytes
     return places, *ends
 
 
