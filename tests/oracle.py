@@ -41,11 +41,12 @@ def pieces(send, caller, owners):
         role, _, owner = segments[0]
         segments = [(role, sum(segment.size_bytes for segment in segments), owner)]
     for role, size_bytes, owner in segments:
-        unit_bytes = caller.payload_unit_bytes or size_bytes
+        unit_bytes, owner = caller.payload_unit_bytes or size_bytes, owners.get(role, owner)
         while size_bytes:
             part = min(size_bytes, unit_bytes) if role == "payload" else size_bytes
-            yield role, part, owners.get(role, owner)
+            yield role, part, owner
             size_bytes -= part
+            owner = "slab" if owner == "page_then_slab" else owner  # what a range has behind its first piece
 
 
 def will_change(caller, role, owner, size_bytes, fates):

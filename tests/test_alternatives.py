@@ -95,6 +95,26 @@ def test_with_its_own_owners_every_caller_is_delivered_by_the_three_answers(call
     assert lossy.outcome == ("corrupt bytes" if caller in by_reference else "delivered")
 
 
+@pytest.mark.parametrize(
+    "alternative, profile, fate, owner, outcome",
+    [
+        ("piecewise", "6.12", "rewritten", "page", "corrupt bytes"),
+        ("piecewise", "6.12", {"payload": "rewritten"}, "page", "corrupt bytes"),
+        ("piecewise", "6.1", {"payload": "rewritten"}, "page", "corrupt bytes"),
+        ("plain_copy", "6.12", "rewritten", "page", "delivered"),
+        ("piecewise", "6.12", {"header": "rewritten"}, "page", "delivered"),
+        ("piecewise", "6.12", {"payload": "freed"}, "page", "delivered"),  # a reference keeps the page
+        ("piecewise", "6.1", {"payload": "freed"}, "slab", "corrupt bytes"),  # and no slab object
+        ("piecewise", "6.12", {"payload": "kept"}, "page", "delivered"),
+    ],
+)
+def test_payload_that_changes_in_flight_is_wrong_where_it_is_attached(alternative, profile, fate, owner, outcome):
+    """Lost and sent again, it shows what memory holds by then; the header of siw is copied first."""
+    tally = run("siw", alternative, profile, 6, payload_bytes=8192, owners={"payload": owner}, fate=fate, **LOSSY)
+    assert tally.outcome == outcome
+    assert (tally.corrupt_bytes > 4096) == (outcome != "delivered"), "bytes of the payload, not of header or trailer"
+
+
 SIW, SUNRPC = CALLERS["siw"], CALLERS["sunrpc_server"]
 
 

@@ -9,18 +9,7 @@ from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
 from splicelab.kernel.skb_frag import copy_out_all
 from splicelab.kernel.wire import deliver
-from splicelab.kernel.world import (
-    COPY_ON_REF,
-    LOSE,
-    MSG_MORE,
-    NAGLE_CORK,
-    NAGLE_PUSH,
-    NONE,
-    PUSH,
-    SCHEDULE,
-    TRANSMIT,
-    log,
-)
+from splicelab.kernel.world import COPY_ON_REF, LOSE, MSG_MORE, NAGLE_CORK, NAGLE_PUSH, NONE, PUSH, TRANSMIT, log
 
 GSO_MAX_BYTES = 65536 - 320 - 1
 
@@ -125,7 +114,7 @@ def transmit(w, index, mss):
     if skb.len < skb.gso_segs * mss:
         sk.snd_sml = sk.snd_nxt
         tally.short_segments += 1
-    if w.transmitted < SCHEDULE:
+    if w.transmitted < len(w.transmit):
         row = w.transmit[w.transmitted]
         row[0], row[1], row[2] = skb.len, skb.truesize, skb.nr_frags
     w.transmitted += 1

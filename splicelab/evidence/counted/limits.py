@@ -12,7 +12,7 @@ from splicelab.kernel.world import GSO_MAX_SEGS, MSG_ZEROCOPY, PAGE_SIZE, UNKNOW
 MAX_BYTES = 4 << 20  # of one message, and of the file that sendfile and splice read: what the model's memory holds
 MAX_PINNED_BYTES = 5 << 20
 BIG_GSO_BYTES = 8 * GSO_MAX_SEGS - 321  # GSO_MAX_SIZE less MAX_TCP_HEADER + 1: the largest skb of any device
-IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES, TIMESTAMP_BYTES = 40, 60, 12
+IPV6_HEADERS_BYTES, TIMESTAMP_BYTES = 60, 12
 TCP_MSS_DEFAULT = 536
 
 
@@ -24,10 +24,9 @@ def find_impossible(scenario) -> Iterator[tuple[str, str]]:
         if sum(sizes) > MAX_BYTES:
             yield f"{where}calls", f"{sum(sizes)} bytes in one message, more than {MAX_BYTES}"
         for number, call in enumerate(message.calls):
-            end = max(file_ends(call), default=0)
+            end = max((start + length for kind, start, length in pieces_of(call) if kind == "file"), default=0)
             if scenario.file_size is None and end > MAX_BYTES:
-                text = f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}, unless file_size says less"
-                yield f"{where}calls[{number}]", text
+                yield f"{where}calls[{number}]", f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}"
             if is_pinned(scenario, call):
                 if scenario.zerocopy is None:
                     yield "zerocopy", f"missing, and {where}calls[{number}] carries MSG_ZEROCOPY"
@@ -58,14 +57,15 @@ def _why_no_goal(scenario, mss: int, size_goal: int, max_window: int | None) -> 
 
 
 def half_window(mtu: int, mss: int, size_goal: int) -> int:
-    """Return half of the largest window in bytes, as far as a size goal tells; UNKNOWN_WINDOW where it does not.
+    """Return the most that half of the largest window can be, in bytes, by a size goal: the unknown is not reached.
 
-    What bounds the goal below that which GSO allows is half of the window. So it is where an MSS, of which GSO allows
-    one, is below that which the MTU allows.
+    It bounds the goal, in whole segments, where that is below what GSO allows; and it is the MSS where GSO allows one
+    segment that is shorter than the MTU would have it.
     """
-    is_all_of_gso = size_goal + mss > GSO_MAX_BYTES
+    if size_goal + mss <= GSO_MAX_BYTES:
+        return size_goal + mss - 1
     is_all_of_mtu = mss + IPV6_HEADERS_BYTES + TIMESTAMP_BYTES >= min(mtu, 0xFFFF)
-    return UNKNOWN_WINDOW if is_all_of_gso and (size_goal > mss or is_all_of_mtu) else size_goal
+    return UNKNOWN_WINDOW if size_goal > mss or is_all_of_mtu else size_goal
 
 
 def is_pinned(scenario, call: tuple) -> bool:
@@ -76,34 +76,36 @@ def is_pinned(scenario, call: tuple) -> bool:
 def pin(sizes: list[int], zerocopy) -> tuple[list[tuple[bool, int]], int, int]:
     """Lay out what MSG_ZEROCOPY pins: for each segment whether it is payload, and where in its run of memory it begins.
 
+    No two segments are neighbours within a folio, and one that would cross into the next folio begins there.
+
     Then the bytes of both runs: of 4 KiB pages, and of the payload's folios.
     """
     places, ends = [], [0, 0]
     for number, size_bytes in enumerate(sizes):
         is_payload = len(sizes) == 1 or 0 < number < max(len(sizes) - 1, 2)
         folio_bytes = zerocopy.payload_folio if is_payload else PAGE_SIZE
-        start = -(-ends[is_payload] // folio_bytes) * folio_bytes
-        start += zerocopy.offsets[number if len(sizes) > 1 else min(1, len(zerocopy.offsets) - 1)]
-        places.append((is_payload, start))
-        ends[is_payload] = start + size_bytes
+        offset = zerocopy.offsets[number if len(sizes) > 1 else min(1, len(zerocopy.offsets) - 1)]
+        end = ends[is_payload]
+        start = -(-end // PAGE_SIZE) * PAGE_SIZE + (PAGE_SIZE if 0 < end and folio_bytes > PAGE_SIZE else 0)
+        if start // folio_bytes != (start + offset + size_bytes - 1) // folio_bytes:
+            start = -(-end // folio_bytes) * folio_bytes
+        places.append((is_payload, start + offset))
+        ends[is_payload] = start + offset + size_bytes
     return places, *ends
 
 
-def call_bytes(call: tuple, file_size: int | None = None) -> int:
-    """Return how many bytes a call of `Message.calls` sends; of a file not more than it has, where that is said."""
+def pieces_of(call: tuple) -> list[tuple[str, int, int]]:
+    """Return the pieces of memory that a call of `Message.calls` sends, as (kind, offset, bytes)."""
     if call[0] == "sendmsg":
-        return sum(call[1])
-    pieces = call[1] if call[0] == "splice" else [("file", *call[1:])] if call[0] == "sendfile" else []
-    return sum(size if kind != "file" else readable_bytes(at, size, file_size) for kind, at, size in pieces)
+        return [("user", 0, size_bytes) for size_bytes in call[1]]
+    return call[1] if call[0] == "splice" else [("file", *call[1:])] if call[0] == "sendfile" else []
 
 
-def readable_bytes(offset: int, size_bytes: int, file_size: int | None) -> int:
-    """Return how many bytes a read gets of a file that may end before."""
-    return size_bytes if file_size is None else min(size_bytes, max(file_size - offset, 0))
+def there_bytes(kind: str, offset: int, size_bytes: int, file_size: int | None) -> int:
+    """Return how many bytes of a piece there are: a file may end before."""
+    return size_bytes if kind != "file" or file_size is None else min(size_bytes, max(file_size - offset, 0))
 
 
-def file_ends(call: tuple) -> list[int]:
-    """Return where in the file each read of a call of `Message.calls` ends, in bytes."""
-    if call[0] == "splice":
-        return [offset + size_bytes for kind, offset, size_bytes in call[1] if kind == "file"]
-    return [call[1] + call[2]] if call[0] == "sendfile" else []
+def call_bytes(call: tuple, file_size: int | None = None) -> int:
+    """Return how many bytes a call of `Message.calls` sends."""
+    return sum(there_bytes(*piece, file_size) for piece in pieces_of(call))

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.limits import call_bytes
+from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import MSS_BYTES
@@ -27,6 +27,8 @@ RECORDED_AS = {  # the names that the recordings use
     "cork3": ("sendfile between", "TCP_CORK"),
     "vm1": ("one splice", "nothing"),
 }
+MEMORY = {"user": "user", "vmsplice": "user", "file": "page_cache", "socket": "page_frag"}
+WAITS_FOR = {"ack": "an ACK", "timer": "the timer"}
 WINDOW_SEGMENTS = 1000
 COUNTS = {  # what is compared, from the counters of a message
     "calls into TCP": lambda count: count["sendmsg"] + count["sendpages"],
@@ -55,8 +57,10 @@ class Seen(Result):
 
     @property
     def text(self) -> str:
-        """What the message took, counted."""
+        """What the message took, counted; and what of it waits for an ACK, or the timer, if nobody sends more."""
         counts = [f"{name} {count(self.counters)}" for name, count in COUNTS.items()]
+        if released_by := self.counters["released_by"]:
+            counts.append(f"{self.counters['unsent_bytes']} bytes wait for {WAITS_FOR[released_by]}")
         return f"Linux {self.scenario.kernel}: {', '.join(counts)}"
 
 
@@ -145,17 +149,9 @@ def observe(
     pieces, calls, position = [], [], 0
     for call in message.calls:
         words = call[0] + (" MORE" if call[0] == "sendmsg" and call[2] & MSG_MORE else "")
-        calls += [(words, position, call_bytes(call))] * (call_bytes(call) > 0)
-        for owner, size_bytes in _pieces(*call):
-            pieces.append((owner, position, size_bytes))
-            position += size_bytes
+        size_bytes = call_bytes(call, scenario.file_size)
+        calls += [(words, position, size_bytes)] * (size_bytes > 0)
+        for piece in pieces_of(call):
+            pieces.append((MEMORY[piece[0]], position, there_bytes(*piece, scenario.file_size)))
+            position += pieces[-1][2]
     return Seen(scenario, pieces, calls, *seen, counters)
-
-
-def _pieces(name: str, first, second=0) -> list[tuple[str, int]]:
-    """Return the owner and the size of each piece of memory that a call of the program sends."""
-    if name == "sendmsg":
-        return [("user", size_bytes) for size_bytes in first]
-    if name == "splice":
-        return [("page_cache" if kind == "file" else "user", size_bytes) for kind, _, size_bytes in first]
-    return [("page_cache", second)] if name == "sendfile" else []

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.limits import MAX_BYTES, call_bytes, half_window, is_pinned, pin, readable_bytes
+from splicelab.evidence.counted.limits import MAX_BYTES, call_bytes, half_window, is_pinned, pin, there_bytes
 from splicelab.evidence.counted.run import open_world
 from splicelab.evidence.counted.scenarios import SPLICE_FLAGS, Message, Scenario, read_scenarios
 from splicelab.kernel import world as kernel
@@ -35,7 +35,7 @@ class Sender:
 
     def __init__(self, scenario: Scenario):
         self.world = w = open_world(scenario.kernel)
-        self.scenario, self.half_window = scenario, 0
+        self.scenario, self.half_window, self.max_window = scenario, 0, scenario.max_window
         w.sock[0].nonagle = kernel.NAGLE_OFF | kernel.NAGLE_PUSH if scenario.nodelay else 0
         w.sock[0].receiver_shares_pages = 1
         if scenario.zerocopy is not None:
@@ -63,10 +63,11 @@ class Sender:
         w = self.world
         first_byte = w.sock[0].write_seq
         start_schedule(w, message.cwnd, len(message.goals), len(message.acks))
-        max_window = message.max_window or self.scenario.max_window
+        self.max_window = message.max_window or self.max_window
         for row, (call, flush, mss, size_goal) in enumerate(message.goals):
             self.half_window = max(self.half_window, half_window(self.scenario.mtu, mss, size_goal))
-            w.goal[row] = (call, flush, mss, size_goal, max_window >> 1 if max_window else self.half_window)
+            half_bytes = self.max_window >> 1 if self.max_window else self.half_window
+            w.goal[row] = (call, flush, mss, size_goal, half_bytes)
         w.sock[0].max_segments = message.max_segments or kernel.GSO_MAX_SEGS
         for row, (call, flush, acked_bytes) in enumerate(message.acks):
             w.ack[row] = (call, flush, first_byte + acked_bytes)
@@ -104,8 +105,8 @@ class Sender:
 
     def sendfile(self, offset: int, size_bytes: int) -> None:
         """Send part of the file through the task's own pipe."""
-        there_bytes = readable_bytes(offset, MAX_BYTES, self.scenario.file_size)
-        sendfile(self.world, self.file + offset, size_bytes, there_bytes)
+        file_bytes = there_bytes("file", offset, MAX_BYTES, self.scenario.file_size)
+        sendfile(self.world, self.file + offset, size_bytes, file_bytes)
 
     def splice(self, pieces: list[tuple], flags: int) -> None:
         """Fill one large pipe and splice it out; more than 512 KiB of file goes in rounds that announce MORE."""
@@ -128,7 +129,7 @@ class Sender:
                     pipe_drain(w, filled, True)
                     filled = 0
                 chunk_bytes = min(FILE_CHUNK_BYTES, size_bytes - start)
-                chunk_bytes = readable_bytes(offset + start, chunk_bytes, self.scenario.file_size)
+                chunk_bytes = there_bytes(kind, offset + start, chunk_bytes, self.scenario.file_size)
                 filled += pipe_fill(w, self.file + offset + start, chunk_bytes, kernel.PIPE_BUFFERS)
                 if chunk_bytes == 0:
                     break

@@ -93,7 +93,8 @@ def lay_plan(
                 piece = w.piece[plan.pieces]
                 piece.role = ROLES.index(role)
                 piece.size_bytes = min(unit_bytes, size_bytes - start)
-                piece.owner = PAYLOAD_OWNERS.index(owners.get(role, owner))
+                owned = owners.get(role, owner)
+                piece.owner = PAYLOAD_OWNERS.index("slab" if owned == "page_then_slab" and start > 0 else owned)
                 usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
                 piece.fate = FATES.index(fates.get(role, usual))
                 if PAYLOAD_OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the same place

@@ -117,7 +117,7 @@ class Zerocopy(_Strict):
     """MSG_ZEROCOPY: offset in its page of each segment, and the size in bytes of the folios behind the payload.
 
     Payload is what stands between the first and the last of three segments or more, the second of two, and one alone;
-    the others lie in pages of 4 KiB. A segment begins in a page, or a folio, of its own.
+    the others lie in pages of 4 KiB. A segment begins in a page of its own, not where another ends.
     """
 
     offsets: _list(_PageOffset, 1, MAX_IOV)
