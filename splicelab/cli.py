@@ -37,16 +37,23 @@ def predict(scenarios: str) -> None:
 
 @commands.command()
 @click.option("--caller", required=True, help="Who sends: a key of data/callers.csv.")
-@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the message.")
+@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the operation.")
 @click.option("--alternative", multiple=True, help="An answer of the thread, again for more; all by default.")
 @click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
+@click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+@click.option("--trailer", "trailer_bytes", type=int, help="Bytes behind the payload; the protocol's own unless given.")
+@click.option("--entry", "entry_bytes", type=int, default=4096, show_default=True, help="Bytes of a scatterlist entry.")
+@click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
+@click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
-def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool) -> None:
-    """Count what one message of a caller costs by each alternative."""
+def compare(
+    caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool, **how: int | bool
+) -> None:
+    """Count what an operation of a caller costs by each alternative, and with JSON the calls that TCP is given."""
     from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
 
-    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE)
+    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE, **how)
     if is_json:
         click.echo(json.dumps(result.plain()))
     else:

@@ -124,7 +124,7 @@ def sendpage(w, page, offset, size_bytes, flags):
         iov_begin(w)
         iov_add(w, page * PAGE_SIZE + offset, size_bytes)
         return sendmsg(w, flags & flag.MSG_MORE)
-    count_call(w, flags, size_bytes)
+    count_call(w, flags | flag.MSG_OF_SENDPAGE, size_bytes)
     tally.sendpages += 1
     tally.sendpages_bytes += size_bytes
     tally.sendpages_notlast += flags & flag.MSG_SENDPAGE_NOTLAST != 0

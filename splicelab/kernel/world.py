@@ -18,6 +18,7 @@ WIRE_BYTES = 1 << 21
 NONE = -1
 UNKNOWN_WINDOW, GSO_MAX_SEGS = 1 << 40, 65535  # half of a window that nobody knows is never reached
 
+MSG_OF_SENDPAGE = 1 << 30  # in the log of events alone: the call was ->sendpage
 MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST, MSG_ZEROCOPY, MSG_SPLICE_PAGES = 0x80, 0x8000, 0x20000, 1 << 26, 1 << 27
 NAGLE_OFF, NAGLE_CORK, NAGLE_PUSH = 1, 2, 4
 EIO, ENOMEM, EMSGSIZE = 5, 12, 90
@@ -69,7 +70,7 @@ SKB = _int64(
 FRAG = _int64("page", "offset", "size_bytes", "object")
 SEGMENT = _int64("address", "size_bytes")
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
-STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
+STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5", "asks")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
     [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]

@@ -11,12 +11,13 @@ from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
-from splicelab.evidence.counted.run import MSS_BYTES
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
 from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
 
+MTUS = (1500, 65536)  # recorded
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
 RECORDED_AS = {  # the names that the recordings use
@@ -84,15 +85,15 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
 
 def _pattern(how, announce, sizes, kernel, mtu, nodelay) -> Scenario:
     """Return one message of a pattern as a connection; InputError for a value that is not possible."""
-    if how not in HOWS or announce not in ANNOUNCES or mtu not in MSS_BYTES:
-        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {tuple(MSS_BYTES)}")
+    if how not in HOWS or announce not in ANNOUNCES or mtu not in MTUS:
+        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {MTUS}")
     if sum(sizes) == 0:
         raise InputError("a message needs at least one byte")
     message = {
         "calls": pattern_calls(how, announce, *sizes),
         "receiver_reads": "after_message",
         "cwnd": WINDOW_SEGMENTS,
-        "goals": [[0, 0, *MSS_BYTES[mtu]]],
+        "goals": [[0, 0, *segment_bytes(mtu)]],
         "acks": [],
     }
     line = {"id": how, "kernel": kernel, "mtu": mtu, "nodelay": int(nodelay), "messages": [message]}

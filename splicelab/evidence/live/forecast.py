@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 from tqdm import tqdm
 
-from splicelab.evidence.counted.patterns import MSS_BYTES, observe, pattern_calls
+from splicelab.evidence.counted.patterns import observe, pattern_calls
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.scenarios import parse_scenario
 from splicelab.evidence.live.loops import COUNTS, ROUTES
 from splicelab.evidence.live.sockets import Shape, Wire, open_wire
@@ -88,7 +89,7 @@ def predict_message(route: str, shape: Shape, profile: str, acks: bool = False, 
     is_pinned = route == "attach_callback"
     if route not in PATTERNS or is_pinned:
         calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
-    goals = [[0, 0, *MSS_BYTES[MTU]]]
+    goals = [[0, 0, *segment_bytes(MTU)]]
     message = {"calls": calls, "receiver_reads": "after_message", "cwnd": WINDOW_SEGMENTS, "goals": goals, "acks": []}
     line = {"id": route, "kernel": "6.12", "mtu": MTU, "nodelay": 1, "messages": [message]}
     line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
