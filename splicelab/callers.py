@@ -142,11 +142,17 @@ class Caller(BaseModel):
         return Message(self, payload_bytes, trailer_bytes).sends(kernel)
 
     def operation(
-        self, payload_bytes: int, segment_bytes: int, *, header_digest: bool = False, **how
+        self,
+        payload_bytes: int,
+        segment_bytes: int,
+        *,
+        header_digest: bool = False,
+        page_offset_bytes: int = 0,
+        **how: int | bool | None,
     ) -> "list[Message]":
         """Return the messages that carry an operation of so many bytes of payload; ``how`` are fields of `Message`.
 
-        InputError for a digest that the protocol does not have.
+        The payload begins so many bytes into its first page. InputError for a digest that the protocol does not have.
         """
         caller, messages, digest_bytes = self, [], self.header_digest_bytes if header_digest else 0
         if header_digest and not digest_bytes:
@@ -161,8 +167,8 @@ class Caller(BaseModel):
         offset_bytes = start_bytes = number = 0
         while offset_bytes < payload_bytes or number == 0:
             size_bytes = min(caller.most_bytes(segment_bytes, number), payload_bytes - offset_bytes)
-            places = {"offset_bytes": offset_bytes, "start_bytes": start_bytes, "of_bytes": payload_bytes}
-            messages.append(Message(caller, size_bytes, **places, **how))
+            places = {"start_bytes": start_bytes, "of_bytes": payload_bytes}
+            messages.append(Message(caller, size_bytes, offset_bytes=page_offset_bytes + offset_bytes, **places, **how))
             offset_bytes, number = offset_bytes + size_bytes, number + 1
             start_bytes += size_bytes + self.header_bytes + self.trailer_bytes
         if self.ack_bytes:
@@ -175,8 +181,8 @@ class Caller(BaseModel):
 class Message(NamedTuple):
     """One message of a caller. The trailer is the usual one unless given, a payload's entries are of ``entry_bytes``.
 
-    In an operation of ``of_bytes`` of payload, this message's begins at ``offset_bytes``, and ``start_bytes`` of all
-    kinds were sent before.
+    In an operation of ``of_bytes`` of payload, this message's begins ``offset_bytes`` behind a page border, and so many
+    ``start_bytes`` of all pieces were sent before.
     """
 
     caller: Caller

@@ -67,6 +67,7 @@ def compare(
     entry_bytes: int = PAGE_SIZE,
     header_digest: bool = False,
     data_digest: bool = False,
+    page_offset_bytes: int = 0,
     **options,
 ) -> Comparison:
     """Count what an operation of so many bytes of payload costs by each alternative (all of them by default).
@@ -85,7 +86,8 @@ def compare(
     within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     within("payload", payload_bytes, 0, MAX_OPERATION_BYTES, " bytes")
     how = {"trailer_bytes": trailer_bytes, "data_digest": data_digest, "entry_bytes": entry_bytes}
-    messages = shape.operation(payload_bytes, segment, header_digest=header_digest, **how)
+    how |= {"header_digest": header_digest, "page_offset_bytes": page_offset_bytes}
+    messages = shape.operation(payload_bytes, segment, **how)
     for key in alternatives or (*BUILT_IN, *OWN):
         calls[key], parts = [], []
         for message in messages:
