@@ -203,6 +203,7 @@ class Message(NamedTuple):
         digest_bytes = row.data_digest_bytes if self.data_digest else 0
         sizes = {"header": row.header_bytes, "head": getattr(row, f"head_bytes_{column[6:]}"), "pad": padding_bytes}
         if row._ends_in_parts(column):
+            given = row.trailer_bytes or None if given is None else given
             if given is not None:
                 digest_bytes = row.data_digest_bytes if given >= row.data_digest_bytes else digest_bytes
                 sizes["pad"] = given - digest_bytes
@@ -224,7 +225,7 @@ class Message(NamedTuple):
             words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", words[-1][3])]
         calls = []
         for method, pieces, star, choices in words:
-            roles = {piece: "trailer" if piece in ("pad", "digest") else piece for piece in pieces}
+            roles = {piece: "trailer" if piece == "digest" else piece for piece in pieces}
             segments = [Segment(roles[piece], sizes[piece], owners[piece]) for piece in pieces if sizes[piece]]
             if "payload" in pieces and sizes["digest"] and row.digest_copies:
                 method = "copy"

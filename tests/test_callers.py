@@ -211,7 +211,7 @@ def test_an_operation_is_cut_as_the_protocol_cuts_it(key, payload_bytes, parts):
 @pytest.mark.parametrize("mtu", [1500, 9000, 65536])
 def test_an_fpdu_of_siw_fits_one_segment(mtu):
     mss = segment_bytes(mtu)[0]
-    for message in CALLERS["siw"].operation(200_000, mtu):
+    for message in CALLERS["siw"].operation(200_000, mss):
         assert message.payload_bytes + 20 <= mss
 
 

@@ -1,4 +1,4 @@
-"""Every recorded operation of a caller beside the model: calls with bytes and flags, copied and spliced bytes, pushes."""
+"""Every recorded operation beside the model: calls with bytes and flags, bytes copied and spliced, pushes."""
 
 from collections import Counter
 from itertools import groupby
