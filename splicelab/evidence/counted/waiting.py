@@ -16,7 +16,7 @@ IN_FLIGHT, MESSAGES, MTU = (1, 4, 16, 64), 64, 1500
 
 @dataclass(frozen=True, repr=False)
 class Held(Result):
-    """What each of WAYS did with 64 messages of a page of payload, or what one holds: a tally for each number IN_FLIGHT."""
+    """What each of WAYS did with 64 messages, of a page or what one holds: a tally for each number IN_FLIGHT."""
 
     tallies: dict[str, list[Tally]]
 
