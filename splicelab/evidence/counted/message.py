@@ -209,13 +209,13 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     payload: page cache, 4,096 bytes, by reference
     trailer: slab object, 4 bytes, copied into a page fragment
     """
-    seen, shape = [], pick_caller(caller)
+    shape = pick_caller(caller)
 
-    def look(w):
+    def look(w) -> tuple[list[Piece], list[Event], list[Skb]]:
         pieces = (w.piece[place] for place in range(w.plan[0].pieces))
-        seen.append([Piece(ROLES[p.role], PAYLOAD_OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces])
-        seen.append([Event(EVENT_NAMES[kind], *rest) for kind, *rest in w.event[: w.events].tolist()])
-        seen.append(look_at_queue(w, w.plan[0].first_byte))
+        told = [Piece(ROLES[p.role], PAYLOAD_OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces]
+        events = [Event(EVENT_NAMES[kind], *rest) for kind, *rest in w.event[: w.events].tolist()]
+        return told, events, look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
-    return Trace(f"{shape.key} · {alternative} · {profile}", *seen, tally)
+    return Trace(f"{shape.key} · {alternative} · {profile}", *tally.seen, tally)

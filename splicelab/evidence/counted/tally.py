@@ -8,9 +8,9 @@ from splicelab.result import Result
 
 
 class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
-    """The counters of a run; ``broke`` says what a reader's own alternative broke."""
+    """The counters of a run; ``broke`` says what a reader's own alternative broke, ``seen`` is what `run` looked at."""
 
-    broke = ""
+    broke, seen = "", None
 
     @property
     def ending(self) -> str:
