@@ -9,6 +9,7 @@ from splicelab.callers import Caller, Message
 from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
+from splicelab.evidence.counted.skb_queue import look_at_log
 from splicelab.evidence.counted.tally import Tally, total
 from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
@@ -105,8 +106,8 @@ def _count(message: Message, alternative: str, profile: str, **options) -> tuple
     made: list[Call] = []
 
     def look(w):
-        for name, flags, _, size_bytes in w.event[: w.events].tolist():
-            if name == kernel.CALL:
+        for name, flags, _, size_bytes in look_at_log(w):
+            if name == "call":
                 method = "sendpage" if flags & kernel.MSG_OF_SENDPAGE else "copy"
                 method = "splice" if flags & kernel.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
                 made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
