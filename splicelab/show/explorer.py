@@ -9,7 +9,7 @@ from typing import Any
 from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
 from splicelab.result import Result, crisp_png
-from splicelab.show.canvas import LiveCanvas, settled
+from splicelab.show.canvas import LiveCanvas
 
 # Words of a control where its name does not say it by itself; a suffix _bytes, _pages … is the unit in brackets.
 LABELS = {"nodelay": "TCP_NODELAY", "mtu": "MTU", "flag": "splice flag given", "zeroed": "memory is zeroed"}
@@ -81,7 +81,7 @@ class Explorer(VBox):
         self._words = HTML()
         with _drawing:
             self.result = compute(**self.values)
-            self._canvas = LiveCanvas(self.result.shown.of(self.result))
+            self._canvas = LiveCanvas(self.result)
             self._show(self.result)
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
         super().__init__([row, self._picture, self._words])
@@ -133,9 +133,7 @@ class Explorer(VBox):
             if self.error is not None:
                 text = f"no picture for these values: {_sentence(self.error)}"
             data["text/plain"] = f"Explorer: {self._setting()}\n{text}"
-            drawing = settled(self.result.shown.of(self.result))
-            drawing.update(self.result)
-            data["image/png"], metadata = crisp_png(drawing.figure, data["text/plain"])
+            data["image/png"], metadata = crisp_png(self.result.figure, data["text/plain"])
         return data, {"image/png": metadata}
 
 

@@ -15,7 +15,7 @@ from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import COUNTED, Picture
 
-WIDTH, LEFT, RIGHT = 900, 140, 894
+LEFT, RIGHT = 140, 894
 
 
 class Strip(NamedTuple):
@@ -122,12 +122,9 @@ def words(group: str) -> Picture:
 class Glossary(Sketch):
     """Terms below each other: boxes side by side, and what they show in a sentence."""
 
-    @staticmethod
-    def size_px(strips: list[Strip]) -> tuple[float, float]:
-        """Return a size with room for so many terms."""
-        return WIDTH, 82 * len(strips) + 45
+    width_px = 900
 
-    def draw(self, strips: list[Strip]) -> None:
+    def draw(self, strips: list[Strip]) -> float:
         """Draw the terms."""
         for y, (term, boxes, sentence) in zip(count(37, 82), strips):
             ends = np.cumsum([0, *(width for width, *_ in boxes)])
@@ -138,3 +135,4 @@ class Glossary(Sketch):
                 self.box(left, right, y, owner, said, height=42)
             self.say(LEFT, y + 34, f"{sentence} ({COUNTED})", ha="left")
         self.legend(82 * len(strips) + 22, dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes))
+        return 82 * len(strips) + 45
