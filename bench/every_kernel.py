@@ -23,7 +23,10 @@ from splicelab.kernel.world import new_world
 def call_every_kernel() -> None:
     """Send, predict, live, fill, copy: as little of each as there is."""
     run(load_callers()["siw"], BUILT_IN[0])  # one chooser: all alternatives
-    predict(list({recorded.kind: recorded.scenario for recorded in recordings()}.values()))
+    kinds = {recorded.kind: recorded.scenario for recorded in recordings()}
+    first = kinds["plain"].messages[0]
+    once = first.model_copy(update={"calls": [("nodelay", 1), ("splice", [("socket", 0, 1)], 0)], "acks": []})
+    predict([*kinds.values(), kinds["plain"].model_copy(update={"messages": [once]})])
     lifetimes.lives(messages=50)
     fragments.shoot_out(allocators=ALLOCATORS[:1], messages=8)
     fragments.block_offsets(ALLOCATORS[0], (48,))

@@ -10,14 +10,14 @@ import numpy as np
 from bench import twin
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
-from splicelab.evidence.counted.run import MSS_BYTES, lay_plan, open_world, run_messages
+from splicelab.evidence.counted.run import lay_plan, open_world, run_messages, segment_bytes
 from splicelab.kernel.frag import PAGE_FRAG_DOWN, TASK_FRAG
 from splicelab.kernel.message import PAYLOAD, open_run
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import COUNTERS, NAGLE_OFF, new_world
 
 CALLER, ALTERNATIVE, PROFILE, PAYLOAD_BYTES = "siw", "fix_callers", "6.12+v3", 65536
-MSS, _ = MSS_BYTES[65536]
+MSS, _ = segment_bytes(65536)
 PLACES_IN_MEMORY = 8
 COUNTED = (  # in the order of reference/message.c
     *("sends", "sendmsg", "sendmsg_bytes", "spliced_bytes", "frag_appends", "stream_alloc", "tcp_push"),

@@ -19,6 +19,7 @@ from .evidence.counted.sweep import sweep as sweep
 from .evidence.counted.timeline import timeline as timeline
 from .evidence.counted.waiting import held_until_ack as held_until_ack
 from .evidence.debate.tables import debate as debate
+from .evidence.live.run import live as live
 from .evidence.orders.programs import search_orders as search_orders
 from .evidence.recorded.recordings import recordings as recordings
 from .evidence.timed.unit_costs import unit_costs as unit_costs

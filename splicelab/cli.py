@@ -37,21 +37,51 @@ def predict(scenarios: str) -> None:
 
 @commands.command()
 @click.option("--caller", required=True, help="Who sends: a key of data/callers.csv.")
-@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the message.")
+@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the operation.")
 @click.option("--alternative", multiple=True, help="An answer of the thread, again for more; all by default.")
 @click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
+@click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+@click.option("--trailer", "trailer_bytes", type=int, help="Bytes behind the payload; the protocol's own unless given.")
+@click.option("--entry", "entry_bytes", type=int, default=4096, show_default=True, help="Bytes of a scatterlist entry.")
+@click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
+@click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
-def compare(caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool) -> None:
-    """Count what one message of a caller costs by each alternative."""
+def compare(
+    caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool, **how: int | bool
+) -> None:
+    """Count what an operation of a caller costs by each alternative, and with JSON the calls that TCP is given."""
     from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
 
-    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE)
+    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE, **how)
     if is_json:
         click.echo(json.dumps(result.plain()))
     else:
         click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result.profile}")
         click.echo(result.table.T.to_string())
+
+
+@commands.command()
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
+@click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
+def live(is_json: bool, quick: bool) -> None:
+    """Send the alternatives to this kernel over loopback: predicted first, then measured."""
+    from splicelab.evidence.live.run import live as run_live
+
+    run = run_live(quick)
+    if is_json:
+        return click.echo(json.dumps(run.plain()))
+    if run.stored_because:
+        click.echo(f"a stored run: {run.stored_because}")
+    told = run.predictions.table
+    click.echo(f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.provenance}")
+    click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
+    click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
+    click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
+    click.echo(
+        f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none measured)\n{run.break_even}"
+    )
+    click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
 
 
 @commands.command()

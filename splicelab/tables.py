@@ -51,7 +51,8 @@ def first_error(error: ValidationError, whole: str = "", tags: Collection[str] =
     context, text = first.get("ctx", {}), first["msg"].removeprefix("Value error, ").replace(" after validation", "")
     if first["type"] == "json_invalid":
         return f"not JSON: {context['error']}".replace(" at line 1", " at")
-    parts = [part for part in (*first["loc"], context.get("field")) if part is not None and part not in tags]
+    places = [part for number, part in enumerate(first["loc"]) if number == 0 or part not in tags]
+    parts = [part for part in (*places, context.get("field")) if part is not None]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]:.60}" for part in parts).lstrip(".")
     text = text.replace("Input should be", "must be").replace("List should", "must").replace("Tuple should", "must")
     text = {"missing": "missing", "extra_forbidden": "unknown field"}.get(first["type"], text)

@@ -20,10 +20,16 @@ def is_slab(owner, size_bytes):
     return owner == "slab" and size_bytes <= 8192
 
 
+def is_mixed(owner, size_bytes):
+    return owner == "page_then_slab" and size_bytes > 4096
+
+
 def attach(owner, size_bytes, profile):
     """Return what sendmsg with MSG_SPLICE_PAGES does with a piece."""
     if is_slab(owner, size_bytes):
         return "copied" if profile == "6.12+v3" else "refused"
+    if is_mixed(owner, size_bytes):
+        return "attached" if profile == "6.12+v3" else "refused"
     is_frozen = owner in ("slab", "large_kmalloc") and profile == "6.17"
     return "refused" if is_frozen else "attached"
 
@@ -35,24 +41,26 @@ def pieces(send, caller, owners):
         role, _, owner = segments[0]
         segments = [(role, sum(segment.size_bytes for segment in segments), owner)]
     for role, size_bytes, owner in segments:
-        unit_bytes = caller.payload_unit_bytes or size_bytes
+        unit_bytes, owner = caller.payload_unit_bytes or size_bytes, owners.get(role, owner)
         while size_bytes:
             part = min(size_bytes, unit_bytes) if role == "payload" else size_bytes
-            yield role, part, owners.get(role, owner)
+            yield role, part, owner
             size_bytes -= part
+            owner = "slab" if owner == "page_then_slab" else owner  # what a range has behind its first piece
 
 
-def will_change(caller, role, owner, size_bytes):
+def will_change(caller, role, owner, size_bytes, fates):
     """Return whether a piece's memory shows something else while it may still be queued."""
-    if role == "payload":
-        return False
     if owner in ("stack", "static"):
         return True  # the next message is built in the same place
-    fate = "kept" if role == "head" else caller.header_fate
-    return fate == "rewritten" or fate == "freed" and is_slab(owner, size_bytes)
+    usual = "kept" if role in ("head", "payload") else caller.header_fate
+    end = fates.get(role, usual)
+    return end == "rewritten" or end == "freed" and is_slab(owner, size_bytes)
 
 
-def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather):
+def fate(
+    caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather, fates=None
+):
     """Return the Fate of one message."""
     calls = []
     for send in caller.sends(profile, payload_bytes, trailer_bytes):
@@ -66,7 +74,7 @@ def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, all
     for method, parts in calls:
         went, call_took = True, False
         for role, size_bytes, owner in parts:
-            changes = will_change(caller, role, owner, size_bytes)
+            changes = will_change(caller, role, owner, size_bytes, fates or {})
             is_built_in_frag = alternative == "fix_callers" and role != "payload" and owner not in IN_PAGES
             if is_built_in_frag or alternative == "rewrite_helper" and is_slab(owner, size_bytes):
                 owner, changes = ("slab" if allocator == "kmalloc" else "page_frag"), False
@@ -74,11 +82,13 @@ def fate(caller, alternative, profile, payload_bytes, trailer_bytes, owners, all
             changes = changes and not waits  # memory of its own for each message, freed by the callback
             how = "attached" if method == "sendpage" else "copied"
             if method == "splice" and flag:
-                how = "attached" if waits and is_slab(owner, size_bytes) else attach(owner, size_bytes, profile)
+                takes_slab = alternative in ("attach_callback", "copy_on_ref") and is_mixed(owner, size_bytes)
+                takes_slab = takes_slab or waits and is_slab(owner, size_bytes)
+                how = "attached" if takes_slab else attach(owner, size_bytes, profile)
             if not scatter_gather:
                 how = "copied"
             went = went and how != "refused"
-            call_took = call_took or how != "refused"
+            call_took = call_took or how != "refused" or is_mixed(owner, size_bytes)  # its first page goes
             is_stable = is_stable and not (how == "attached" and changes)
             if how == "refused" and not call_took:
                 break

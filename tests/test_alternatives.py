@@ -12,7 +12,7 @@ from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.run import run
 from splicelab.kernel.frag import ALLOCATORS
-from splicelab.kernel.message import OWNERS
+from splicelab.kernel.message import FATES, OWNERS
 from splicelab.kernel.profiles import PROFILES
 
 CALLERS = load_callers()
@@ -30,7 +30,10 @@ def shapes(draw):
     trailer_bytes = draw(st.integers(caller.trailer_bytes_min, caller.trailer_bytes_max))
     roles = st.sampled_from(["header", "head", "payload", "trailer"])
     owners = draw(st.dictionaries(roles, st.sampled_from(OWNERS), max_size=4))
-    return caller, payload_bytes, trailer_bytes, owners
+    if draw(st.integers(0, 3)) == 0:
+        owners["payload"] = "page_then_slab"
+    fates = draw(st.dictionaries(roles, st.sampled_from(FATES), max_size=4))
+    return caller, payload_bytes, trailer_bytes, owners, fates
 
 
 @functools.cache
@@ -56,13 +59,13 @@ def test_what_arrives_is_what_was_meant_wherever_the_alternative_handles_the_own
     alternative, shape, profile, allocator, flag, scatter_gather, **link
 ):
     """A run that leaks a page or an object, or drops a reference twice, raises: so everything is back each time."""
-    caller, payload_bytes, trailer_bytes, owners = shape
+    caller, payload_bytes, trailer_bytes, owners, fates = shape
     fate = oracle.fate(
-        caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather
+        caller, alternative, profile, payload_bytes, trailer_bytes, owners, allocator, flag, scatter_gather, fates
     )
     tally = run(
         caller, alternative, profile, MESSAGES, payload_bytes=payload_bytes, trailer_bytes=trailer_bytes,
-        owners=owners, allocator=allocator, flag=flag, scatter_gather=scatter_gather, warm_up=0, **link,
+        owners=owners, fate=fates, allocator=allocator, flag=flag, scatter_gather=scatter_gather, warm_up=0, **link,
     )  # fmt: skip
     ends = {"refused": tally.refused, "short": tally.short_sends}
     assert ends == {"refused": 0, "short": 0} | ({fate.end: MESSAGES} if fate.end in ends else {})
@@ -90,6 +93,26 @@ def test_with_its_own_owners_every_caller_is_delivered_by_the_three_answers(call
         "fix_callers": {"nvme_tcp", "nvmet_tcp", "drbd"},
     }.get(alternative, ())
     assert lossy.outcome == ("corrupt bytes" if caller in by_reference else "delivered")
+
+
+@pytest.mark.parametrize(
+    "alternative, profile, fate, owner, outcome",
+    [
+        ("piecewise", "6.12", "rewritten", "page", "corrupt bytes"),
+        ("piecewise", "6.12", {"payload": "rewritten"}, "page", "corrupt bytes"),
+        ("piecewise", "6.1", {"payload": "rewritten"}, "page", "corrupt bytes"),
+        ("plain_copy", "6.12", "rewritten", "page", "delivered"),
+        ("piecewise", "6.12", {"header": "rewritten"}, "page", "delivered"),
+        ("piecewise", "6.12", {"payload": "freed"}, "page", "delivered"),  # a reference keeps the page
+        ("piecewise", "6.1", {"payload": "freed"}, "slab", "corrupt bytes"),  # and no slab object
+        ("piecewise", "6.12", {"payload": "kept"}, "page", "delivered"),
+    ],
+)
+def test_payload_that_changes_in_flight_is_wrong_where_it_is_attached(alternative, profile, fate, owner, outcome):
+    """Lost and sent again, it shows what memory holds by then; the header of siw is copied first."""
+    tally = run("siw", alternative, profile, 6, payload_bytes=8192, owners={"payload": owner}, fate=fate, **LOSSY)
+    assert tally.outcome == outcome
+    assert (tally.corrupt_bytes > 4096) == (outcome != "delivered"), "bytes of the payload, not of header or trailer"
 
 
 SIW, SUNRPC = CALLERS["siw"], CALLERS["sunrpc_server"]
@@ -210,6 +233,11 @@ def test_count_only_counts_the_same():
         ({"payload_bytes": 1 << 20, "ack_delay": 2}, "payload: 1048596 bytes a message in flight 3 times"),
         ({"trailer_bytes": 3}, "siw: trailer: 3 bytes, not 4 to 7"),
         ({"owners": {"header": "heap"}}, "owner: 'heap' is not one of slab, "),
+        (
+            {"owners": {"header": "page_then_slab"}},
+            "owner: 'page_then_slab' is not one of slab, large_kmalloc, stack, ",
+        ),
+        ({"fate": {"body": "freed"}}, "piece: 'body' is not one of header, head, payload, trailer"),
         ({"fate": "lost"}, "fate: 'lost' is not one of freed, rewritten, kept"),
     ],
 )

@@ -1,5 +1,6 @@
 """The shape of every stored notebook, the tool that writes them, and what a strict run notices."""
 
+import ast
 import json
 import re
 import shutil
@@ -69,6 +70,27 @@ def test_cells_are_short_and_define_no_class(stored):
     assert max(len(source.splitlines()) for source in sources) <= 25
     assert 1 <= statistics.median(len("".join(cell["source"]).splitlines()) for cell in open_cells) <= 5
     assert not [source for source in sources if re.search(r"^\s*class ", source, re.MULTILINE)]
+
+
+def test_imports_are_few_and_do_not_stand_before_the_first_idea(stored):
+    first, *_ = [cell for cell in code_cells(stored)]
+    tree = ast.parse("".join(first["source"]))
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert len(imports) <= 3 and len("".join(first["source"]).splitlines()) <= 5
+
+
+def test_an_explorer_takes_at_most_six_lines(stored):
+    for source in ("".join(cell["source"]) for cell in code_cells(stored)):
+        if re.search(r"^explore\(", source, re.MULTILINE):
+            tree = ast.parse(source)
+            defined = {
+                line
+                for node in tree.body
+                if isinstance(node, ast.FunctionDef | ast.ImportFrom)
+                for line in range(node.lineno, node.end_lineno + 1)
+            }
+            lines = {number for number, line in enumerate(source.splitlines(), 1) if line.strip()}
+            assert len(lines - defined) <= 6, source
 
 
 def test_solutions_are_folded_and_their_code_runs(stored):

@@ -1,5 +1,6 @@
 """Prediction beside recording, message by message; and that nobody told the predictor an answer."""
 
+import collections
 import json
 import random
 import subprocess
@@ -39,6 +40,22 @@ def test_every_counter_and_every_skb_of_every_recorded_message(recorded, predict
     assert len(wrong) == 0, f"\n{wrong.head(20).to_string()}"
     per_counter = table.groupby("counter")["total"].sum()
     assert per_counter["tcp_push"] == 1200 and per_counter["skbs"] == 1117
+
+
+def test_what_waits_is_what_left_after_the_last_call_in_the_recorded_events(predicted):
+    """Where model and events differ, Nagle waited for a late ACK, and that carries the number of the last call."""
+    answers = {(one["id"], place): counts for one in predicted for place, counts in enumerate(one["messages"])}
+    seen = collections.Counter()
+    for row in traces.manifest("events"):
+        for _, line in read_lines(traces.recording_path(row)):
+            read = json.loads(line)
+            said, codes = answers[read["id"], read["message"]], [event[0] for event in read["events"]]
+            later = codes.index("S")
+            waited = sum(event[1] for event in read["events"][later:] if event[0] == "xmit")
+            until = len(codes) - codes[::-1].index("xmit") if waited else 0
+            by = ("ack" if "ack_in" in codes[later:until] else "timer") if waited else None
+            seen[by, said["unsent_bytes"] == waited and said["released_by"] == by] += 1
+    assert seen == {(None, True): 1146, ("timer", True): 28, ("ack", False): 26}
 
 
 def test_a_connection_is_predicted_from_itself_alone(recorded, predicted):

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.scenarios import MAX_BYTES, call_bytes, read_scenarios
+from splicelab.evidence.counted.limits import MAX_BYTES, call_bytes
+from splicelab.evidence.counted.scenarios import read_scenarios
 
 GOOD = {
     "id": "a", "kernel": "6.12", "mtu": 65536, "nodelay": 0, "kind": "made up", "task_frag": None,
@@ -76,6 +77,7 @@ def test_absent_task_frag_is_told_from_null(tmp_path):
     assert ["task_frag" in s.model_fields_set for s in scenarios] == [True, False]
 
 
+GOAL = "messages[0].goals[0][3]: no kernel has a size goal of "
 CALLS = ["messages", 0, "calls"]
 WRONG = [
     (["kernel"], "6.2", "kernel: must be '6.1' or '6.12'"),
@@ -96,7 +98,15 @@ WRONG = [
     (["task_frag"], {"offset": 1, "size": 32768}, "task_frag.refcount: missing"),
     (["task_frag"], {"offset": 1, "size": 5, "refcount": 1}, "task_frag.size: "),
     (["zerocopy"], ..., "zerocopy: missing, and messages[0].calls[0] carries MSG_ZEROCOPY"),
-    (["zerocopy", "offsets"], [0, 0], "zerocopy.offsets[2]: missing"),
+    (["zerocopy", "offsets"], [0, 0], "messages[0].calls[0][1]: more segments than zerocopy.offsets says places of"),
+    (["zerocopy", "offsets"], [], "zerocopy.offsets: "),
+    (["so_zerocopy"], 2, "so_zerocopy: "),
+    (["file_size"], MAX_BYTES + 1, "file_size: "),
+    (["max_window"], 0, "max_window: "),
+    (["messages", 0, "max_segments"], 0, "messages[0].max_segments: "),
+    (["messages", 0, "goals", 0], [0, 0, 1448, 65000], GOAL + "65000 here: it is a multiple of the MSS, 1448"),
+    (["messages", 0, "goals", 0], [0, 0, 1448, 1448 * 400], GOAL + "579200 here: no device takes an skb of more than"),
+    (["messages", 0, "goals", 0], [0, 0, 1, 65536], GOAL + "65536 here: no device takes an skb of more than"),
     (["zerocopy", "payload_folio"], 5000, "zerocopy.payload_folio: must be 4096, 8192"),
     (["messages"], [], "messages: "),
     (["messages"], {}, "messages: "),
@@ -128,6 +138,10 @@ WRONG = [
     ([*CALLS, 3, 1], [], "messages[0].calls[3][1]: "),
     ([*CALLS, 3, 1, 0], ["page", 0, 1], "messages[0].calls[3][1][0]: unknown piece; must be"),
     ([*CALLS, 3, 1, 0, 1], 4096, "messages[0].calls[3][1][0][1]: "),
+    ([*CALLS, 2], ["sendfile", 0, MAX_BYTES + 1], "messages[0].calls: "),
+    ([*CALLS, 2], ["sendfile", MAX_BYTES, 1], "messages[0].calls[2]: reads up to byte 4194305 of a file; the model's"),
+    ([*CALLS, 1], ["nodelay", 2], "messages[0].calls[1][1]: "),
+    ([*CALLS, 3, 1, 0], ["socket", 4096, 1], "messages[0].calls[3][1][0][1]: "),
     ([*CALLS, 3, 2], ["MSG_MORE"], "messages[0].calls[3][2]: unknown flag 'MSG_MORE'; expected SPLICE_F_MOVE"),
 ]
 
@@ -174,3 +188,55 @@ def test_missing_file_and_folder_are_said(tmp_path):
     (tmp_path / "bad.jsonl.xz").write_bytes(b"not xz")
     with pytest.raises(InputError, match="bad.jsonl.xz: cannot be read"):
         read_scenarios(tmp_path / "bad.jsonl.xz")
+
+
+@pytest.mark.parametrize(
+    "fields, goal, said",
+    [
+        (
+            {"kernel": "6.1"},
+            [0, 0, 1448, 179552],
+            "with IPv4 (no IPv6 segment is that long) more than 65215 ",
+        ),
+        ({"kernel": "6.1"}, [0, 0, 1428, 177072], None),  # IPv6 has it since 5.19
+        ({}, [0, 0, 1448, 179552], None),
+        ({"max_window": 100_000}, [0, 0, 1448, 65160], "max_window is 100000, and half of it is the limit"),
+        ({"max_window": 140_000}, [0, 0, 1448, 65160], None),
+    ],
+)
+def test_a_size_goal_is_one_that_the_kernel_and_the_window_allow(tmp_path, fields, goal, said):
+    line = changed(["messages", 0, "goals", 0], goal) | {"mtu": 1500} | fields
+    path = write(tmp_path, line)
+    if said is None:
+        assert read_scenarios(path)[0][1].messages[0].goals == [tuple(goal)]
+        return
+    with pytest.raises(InputError) as caught:
+        read_scenarios(path)
+    assert str(caught.value).startswith(f"{path}:1: {GOAL}{goal[3]} here: {said}")
+
+
+@pytest.mark.parametrize(
+    "place, name",
+    [('"cwnd": 10', "cwnd"), ('"id": "a"', "id"), ('"payload_folio": 4096', "payload_folio"), ('"kind": "x"', "kind")],
+)
+def test_a_name_that_stands_twice_is_said(tmp_path, place, name):
+    text = json.dumps(GOOD).replace('"kind": "made up"', '"kind": "x"')
+    assert text.count(place) == 1
+    path = write(tmp_path, text.replace(place, f"{place}, {place}").encode())
+    with pytest.raises(InputError) as caught:
+        read_scenarios(path)
+    assert str(caught.value) == f"{path}:1: {name}: stands twice in one object"
+
+
+def test_what_a_connection_may_say_besides(tmp_path):
+    line = changed(["zerocopy", "offsets"], [0] * 40) | {
+        "file_size": 9,
+        "so_zerocopy": 0,
+        "max_window": 1 << 20,
+        "want": 1,
+    }
+    line["messages"][0] |= {"max_segments": 2, "max_window": 1 << 21, "acks": []}
+    line["messages"][0]["calls"] = [["nodelay", 1], ["splice", [["socket", 4095, 70_000], ["file", 5, 1 << 30]], []]]
+    ((_, scenario),) = read_scenarios(write(tmp_path, line))
+    assert scenario.want is None and scenario.messages[0].max_window == 1 << 21
+    assert [call_bytes(call, scenario.file_size) for call in scenario.messages[0].calls] == [0, 70_004]

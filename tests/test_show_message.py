@@ -6,9 +6,9 @@ import pytest
 from legible import assert_legible
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.limits import call_bytes
 from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe, pattern
 from splicelab.evidence.counted.predict import predict_one
-from splicelab.evidence.counted.scenarios import call_bytes
 from splicelab.evidence.recorded.recordings import recordings
 from splicelab.kernel.world import new_world
 from splicelab.show.canvas import LiveCanvas

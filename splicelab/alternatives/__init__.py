@@ -11,6 +11,7 @@ from splicelab.kernel.world import WORLD
 BUILT_IN = (
     "plain_copy",
     "piecewise",
+    "three_calls",
     "copy_in_stack",
     "fix_callers",
     "rewrite_helper",

@@ -5,13 +5,14 @@ from splicelab.kernel import memory
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page
-from splicelab.kernel.slab import CLASSES, kfree, kmalloc
+from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page, sendpage_ok
+from splicelab.kernel.slab import CLASSES, alloc_mixed, kfree, kmalloc
 from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
 from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
-OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE = range(len(OWNERS))
+PAYLOAD_OWNERS = (*OWNERS, "page_then_slab")  # a payload may be a range of pages that are not alike
+OWN_SLAB, OWN_LARGE, OWN_STACK, OWN_STATIC, OWN_FRAG, OWN_PAGE, OWN_MIXED = range(len(PAYLOAD_OWNERS))
 OWN_KINDS = (SLAB, memory.LARGE_KMALLOC, memory.STACK, memory.STATIC, memory.FRAGMENT, memory.PAGE_CACHE)
 ROLES = ("header", "head", "payload", "trailer")
 HEADER, HEAD, PAYLOAD, TRAILER = range(len(ROLES))
@@ -19,6 +20,8 @@ FATES = ("freed", "rewritten", "kept")
 FREED, REWRITTEN, KEPT = range(len(FATES))
 METHODS = ("copy", "sendpage", "splice")
 COPY_CALL, SENDPAGE_CALL, SPLICE_CALL = range(len(METHODS))
+ASKS = ("none", "first", "each")  # a caller, before it attaches: of which pages of a call
+ASKS_NONE, ASKS_FIRST, ASKS_EACH = range(len(ASKS))
 
 
 @jit
@@ -35,6 +38,8 @@ def alloc_owned(w, owner, size_bytes):
     """
     if owner in (OWN_SLAB, OWN_LARGE):
         return kmalloc(w, size_bytes if owner == OWN_SLAB else max(size_bytes, CLASSES[-1] + 1))
+    if owner == OWN_MIXED:
+        return alloc_mixed(w, size_bytes)
     w.tally[0].frag_allocs += owner == OWN_FRAG
     if owner == OWN_FRAG and size_bytes <= PAGE_SIZE:
         return page_frag_alloc(w, size_bytes)
@@ -60,11 +65,17 @@ def write_piece(w, place, message):
             w.arena[w.piece[place].address + position] = content(message, place, position)
 
 
+@jit(inline="always")
+def stands(piece):
+    """Return whether a piece is payload that nobody touches: the same bytes in every message."""
+    return piece.role == PAYLOAD and piece.fate == KEPT
+
+
 @jit(forceinline=True)
 def build(w, place):
     """Build a piece in the caller's own memory: fresh memory if it is freed after the send, else the same again."""
     piece = w.piece[place]
-    if piece.role == PAYLOAD:
+    if stands(piece):
         return
     if piece.fate == REWRITTEN:
         piece.address = piece.kept_address
@@ -78,7 +89,7 @@ def build(w, place):
 def release(w, place):
     """Do what the caller does with its piece once the send has returned: free it, or keep it until the ACK."""
     piece = w.piece[place]
-    if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+    if stands(piece) or piece.fate == REWRITTEN:
         return
     if piece.fate == KEPT:
         w.kept[w.plan[0].messages % IN_FLIGHT_MAX, piece.role] = piece.address
@@ -90,7 +101,7 @@ def release(w, place):
 def build_fresh(w, place):
     """Build a piece in kmalloc memory of its own, which nobody writes again before its callback has freed it."""
     piece = w.piece[place]
-    if piece.owner in (OWN_SLAB, OWN_LARGE) and piece.role != PAYLOAD:
+    if piece.owner in (OWN_SLAB, OWN_LARGE) and not stands(piece):
         piece.address = alloc_owned(w, piece.owner, piece.size_bytes)
         write_piece(w, place, w.plan[0].messages)
     else:
@@ -101,7 +112,7 @@ def build_fresh(w, place):
 def release_fresh(w, place):
     """Leave a piece that the queue shows to its callback; free it here if nothing was attached."""
     piece = w.piece[place]
-    if piece.owner not in (OWN_SLAB, OWN_LARGE) or piece.role == PAYLOAD:
+    if piece.owner not in (OWN_SLAB, OWN_LARGE) or stands(piece):
         release(w, place)
     elif w.object_next[piece.address // OBJECT_GRAIN] == 0:
         kfree(w, piece.address)
@@ -182,16 +193,37 @@ def send_with_callback(w):
 
 
 @jit
+def may_attach(w, step):
+    """Return what a caller's own question says: may the first page of a call be referenced, or each; or nobody asks.
+
+    Linux 6.1 and 6.12 drivers/nvme/host/tcp.c: nvme_tcp_try_send_data, and others (include/linux/net.h: sendpages_ok).
+    """
+    for number in range(step.first_piece, step.first_piece + (step.pieces if step.asks != ASKS_NONE else 0)):
+        piece = w.piece[number]
+        last = piece.address if step.asks == ASKS_FIRST else piece.address + piece.size_bytes - 1
+        for page in range(piece.address // PAGE_SIZE, last // PAGE_SIZE + 1):
+            if not sendpage_ok(w, page):
+                return False
+        if step.asks == ASKS_FIRST:
+            return True
+    return True
+
+
+@jit
 def send_step(w, place, flags):
-    """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno."""
+    """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno.
+
+    A caller that asks first whether its pages may be referenced copies where they may not.
+    """
     step = w.step[place]
-    if step.method == SENDPAGE_CALL:
+    is_attached = step.method != COPY_CALL and may_attach(w, step)
+    if step.method == SENDPAGE_CALL and is_attached:
         piece = w.piece[step.first_piece]
         return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, flags)
     iov_begin(w)
     for number in range(step.first_piece, step.first_piece + step.pieces):
         add_piece(w, number)
-    return sendmsg(w, flags | (splice_flag(w) if step.method == SPLICE_CALL else 0))
+    return sendmsg(w, flags | (splice_flag(w) if is_attached else 0))
 
 
 @jit
@@ -223,8 +255,8 @@ def open_run(w):
     for place in range(plan.pieces):
         piece = w.piece[place]
         plan.bytes += piece.size_bytes
-        plan.keeps += piece.fate == KEPT and piece.role != PAYLOAD
-        if piece.role == PAYLOAD or piece.fate == REWRITTEN:
+        plan.keeps += piece.fate == KEPT and not stands(piece)
+        if stands(piece) or piece.fate == REWRITTEN:
             piece.address = piece.kept_address = alloc_owned(w, piece.owner, piece.size_bytes)
             if piece.owner in (OWN_SLAB, OWN_LARGE):
                 w.object_next[piece.address // OBJECT_GRAIN] = 1  # the owner shows it too: no callback frees it

@@ -1,4 +1,4 @@
-"""splice and sendfile: pages travel through a pipe of buffers, at most a page each.
+"""splice and sendfile: pages travel through a pipe of buffers, at most a page each but for what a socket received.
 
 Source: Linux 6.12 fs/splice.c: splice_to_socket, splice_direct_to_actor; mm/filemap.c: filemap_splice_read;
 Linux 6.1 fs/splice.c: splice_from_pipe_feed, pipe_to_sendpage.
@@ -6,7 +6,7 @@ Linux 6.1 fs/splice.c: splice_from_pipe_feed, pipe_to_sendpage.
 
 from splicelab._jit import jit
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.tcp import sendmsg, sendpage
+from splicelab.kernel.tcp import sendmsg, sendpage, splice_eof
 from splicelab.kernel.world import MSG_MORE, MSG_SENDPAGE_NOTLAST, MSG_SPLICE_PAGES, PAGE_SIZE, PIPE_BUFFERS
 
 SOCKET_BVECS = 16
@@ -24,12 +24,22 @@ def pipe_fill(w, address, size_bytes, max_buffers):
     """Put memory into the pipe, one buffer per page touched; return the bytes that found a buffer."""
     filled = 0
     while filled < size_bytes and w.pipe_head - w.pipe_tail < min(max_buffers, PIPE_BUFFERS):
-        part = min(size_bytes - filled, PAGE_SIZE - (address + filled) % PAGE_SIZE)
-        buffer = w.pipe[w.pipe_head % PIPE_BUFFERS]
-        buffer.address, buffer.size_bytes = address + filled, part
-        w.pipe_head += 1
-        filled += part
+        filled += pipe_add(w, address + filled, min(size_bytes - filled, PAGE_SIZE - (address + filled) % PAGE_SIZE))
     return filled
+
+
+@jit
+def pipe_add(w, address, size_bytes):
+    """Put memory into the pipe as one buffer, however many pages it touches; return its bytes, 0 if the pipe is full.
+
+    Source: Linux 6.12 net/core/skbuff.c: skb_splice_bits (a fragment of a received skb, whole).
+    """
+    if size_bytes == 0 or w.pipe_head - w.pipe_tail == PIPE_BUFFERS:
+        return 0
+    buffer = w.pipe[w.pipe_head % PIPE_BUFFERS]
+    buffer.address, buffer.size_bytes = address, size_bytes
+    w.pipe_head += 1
+    return size_bytes
 
 
 @jit
@@ -102,13 +112,21 @@ def splice_to_sendpage(w, size_bytes, more):
 
 
 @jit
-def sendfile(w, address, size_bytes, more):
-    """Send page cache through the task's own 16-buffer pipe; MORE is announced until all has been read."""
+def sendfile(w, address, size_bytes, file_bytes):
+    """Send page cache through the task's own 16-buffer pipe; MORE is announced until all that was asked for is read.
+
+    The file may end before, ``file_bytes`` behind ``address``: then what was announced never comes. Since 6.5 the
+    socket is told so.
+    """
     sent = 0
     while sent < size_bytes:
         pipe_begin(w)
-        count = pipe_fill(w, address + sent, size_bytes - sent, INTERNAL_PIPE_BUFFERS)
-        taken = pipe_drain(w, count, more or count < size_bytes - sent)
+        count = pipe_fill(w, address + sent, min(size_bytes, file_bytes) - sent, INTERNAL_PIPE_BUFFERS)
+        if count == 0:
+            if sent > 0 and w.profile[0].has_splice_eof != 0:
+                splice_eof(w)
+            return sent
+        taken = pipe_drain(w, count, count < size_bytes - sent)
         if taken <= 0:
             return sent if sent > 0 else taken
         sent += taken

@@ -12,7 +12,7 @@ DESCRIPTIONS = {
     "6.17": "large kmalloc pages have none either",
 }
 
-_SINCE_6_12 = {"has_splice_pages": 1, "grows_skbs": 1, "empty_skb_truesize": 960}
+_SINCE_6_12 = {"has_splice_pages": 1, "has_splice_eof": 1, "grows_skbs": 1, "empty_skb_truesize": 960}
 _SINCE_6_13 = {**_SINCE_6_12, "page_frag_upward": 1}
 _SINCE_6_14 = {**_SINCE_6_13, "slab_pages_frozen": 1}
 

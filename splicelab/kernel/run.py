@@ -7,7 +7,7 @@ from splicelab._jit import jit
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import drain_caches
 from splicelab.kernel.memory import FREE, SLAB
-from splicelab.kernel.message import PAYLOAD, ROLES, content, free_owned
+from splicelab.kernel.message import ROLES, content, free_owned, stands
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
 from splicelab.kernel.world import IN_FLIGHT_MAX, WIRE_BYTES
 
@@ -24,7 +24,7 @@ def begin_message(w):
         while done < piece.size_bytes:
             start = (seq + done) % WIRE_BYTES
             count = min(piece.size_bytes - done, WIRE_BYTES - start)
-            if piece.role == PAYLOAD:
+            if stands(piece):
                 copy_bytes(w.meant, start, w.arena, piece.kept_address + done, count)
             else:
                 for position in range(count):

@@ -7,11 +7,13 @@ One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays vis
 from splicelab._jit import jit
 from splicelab.kernel.memory import (
     LARGE_KMALLOC,
+    PAGE_CACHE,
     SLAB,
     alloc_block,
     alloc_pages,
     free_pages,
     head_of,
+    is_frozen,
     put_block,
     unsigned,
 )
@@ -80,6 +82,21 @@ def kfree(w, address):
         free_pages(w, head)
     else:
         put_block(w, head)
+
+
+@jit
+def alloc_mixed(w, size_bytes):
+    """Return the address of one range of pages of which the first is page cache and each later one a slab object."""
+    address = alloc_block(w, size_bytes, PAGE_CACHE)
+    if address != NONE:
+        head, pages = w.page[address // PAGE_SIZE], 1 << w.page[address // PAGE_SIZE].order
+        head.order = 0
+        for page in range(head.head + 1, head.head + pages):
+            later = w.page[page]
+            later.head, later.order, later.kind, later.slab_class = page, 0, SLAB, kmalloc_class(PAGE_SIZE)
+            later.queued, later.refcount = 0, 0 if is_frozen(w, SLAB) else 1
+            w.object_next[page * PAGE_SIZE // OBJECT_GRAIN] = 1  # its owner shows it: no callback frees it
+    return address
 
 
 @jit

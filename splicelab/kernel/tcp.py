@@ -124,7 +124,7 @@ def sendpage(w, page, offset, size_bytes, flags):
         iov_begin(w)
         iov_add(w, page * PAGE_SIZE + offset, size_bytes)
         return sendmsg(w, flags & flag.MSG_MORE)
-    count_call(w, flags, size_bytes)
+    count_call(w, flags | flag.MSG_OF_SENDPAGE, size_bytes)
     tally.sendpages += 1
     tally.sendpages_bytes += size_bytes
     tally.sendpages_notlast += flags & flag.MSG_SENDPAGE_NOTLAST != 0
@@ -168,7 +168,40 @@ def set_cork(w, is_on):
     if sk.nonagle & flag.NAGLE_OFF:
         sk.nonagle |= flag.NAGLE_PUSH
     log(w, UNCORK, 0, sk.write_seq, 0)
-    if sk.send_head != NONE:
+    push_what_waits(w)
+
+
+@jit
+def set_nodelay(w, is_on):
+    """Set or clear TCP_NODELAY. Setting it lets out at once what Nagle holds, and what a cork does.
+
+    Source: Linux 6.12 net/ipv4/tcp.c: __tcp_sock_set_nodelay.
+    """
+    sk = w.sock[0]
+    if is_on:
+        sk.nonagle |= flag.NAGLE_OFF | flag.NAGLE_PUSH
+        push_what_waits(w)
+    else:
+        sk.nonagle &= ~flag.NAGLE_OFF
+
+
+@jit
+def push_what_waits(w):
+    """Send by the socket's own setting, as a call of its own if there is something to send."""
+    if w.sock[0].send_head != NONE:
         read_goal(w, 0)
         push_pending(w)
+        release_sock(w)
+
+
+@jit
+def splice_eof(w):
+    """Push what sendfile announced more for, when the file turns out to have ended.
+
+    Source: Linux 6.12 net/ipv4/tcp.c: tcp_splice_eof.
+    """
+    sk = w.sock[0]
+    if sk.send_head != NONE:
+        read_goal(w, 0)
+        push(w, 0, sk.mss, sk.nonagle)
         release_sock(w)

@@ -11,11 +11,12 @@ that a sendmsg looked at its backlog. Without rows nothing changes, and nothing 
 from splicelab._jit import jit
 from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import free_skb, split_skb
-from splicelab.kernel.tcp_output import push_pending, transmit
+from splicelab.kernel.tcp_output import is_held, push_pending, transmit
 from splicelab.kernel.wire import deliver
-from splicelab.kernel.world import ACK, NONE, TRANSMIT, log
+from splicelab.kernel.world import ACK, NAGLE_CORK, NONE, TRANSMIT, log
 
 AFTER_ALL_CALLS = 1 << 20
+NOBODY, BY_ACK, BY_TIMER = range(3)
 
 
 @jit
@@ -97,6 +98,22 @@ def finish(w):
 
 
 @jit
+def find_release(w):
+    """Note how many bytes wait now that the last call has returned; return what they wait for, if nobody sends more.
+
+    Nagle and the window wait for an ACK. MORE and the cork wait for more data, and else for the timer: the bytes have
+    waited for it too where the schedule ACKs, at this moment, what nothing else can have sent.
+    """
+    sk = w.sock[0]
+    if sk.snd_nxt < sk.write_seq or sk.waited_calls != sk.calls:
+        sk.waited_bytes = sk.write_seq - sk.snd_nxt
+        is_full = sk.packets_out >= sk.cwnd
+        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0 and (is_full or is_held(w, True, sk.nonagle)):
+            return BY_ACK if sk.waited_bytes > 0 else NOBODY
+    return BY_TIMER if sk.waited_bytes > 0 else NOBODY
+
+
+@jit
 def start_schedule(w, cwnd, goals, acks):
     """Begin a message: count its calls from zero, start with this window and so many rows of goals and ACKs."""
     sk = w.sock[0]
@@ -113,15 +130,12 @@ def is_due(w, row, flush):
 
 @jit
 def read_goal(w, flush):
-    """Take over the MSS and size goal in force from this moment; return whether there was a new one.
-
-    The largest window is not recorded. It bounds the size goal, so half of it is at least the goal.
-    """
+    """Take over MSS, size goal and half of the largest window from this moment; return whether there was a new row."""
     sk = w.sock[0]
     first = sk.next_goal
     while sk.next_goal < sk.goals and is_due(w, w.goal[sk.next_goal], flush):
-        sk.mss, sk.size_goal = w.goal[sk.next_goal, 2], w.goal[sk.next_goal, 3]
-        sk.half_window = max(sk.half_window, sk.size_goal)
+        row = w.goal[sk.next_goal]
+        sk.mss, sk.size_goal, sk.half_window = row[2], row[3], row[4]
         sk.next_goal += 1
     return sk.next_goal != first
 
@@ -138,6 +152,7 @@ def flush_backlog(w, flush):
         seq = w.ack[sk.next_ack, 2]
         sk.next_ack += 1
         if seq > sk.snd_nxt and sk.packets_out == 0 and sk.send_head != NONE:
+            sk.waited_calls, sk.waited_bytes = sk.calls, sk.write_seq - sk.snd_nxt
             probe(w)
         acknowledge(w, seq)
     return read_goal(w, flush) or sk.next_ack != first if flush > 0 else False

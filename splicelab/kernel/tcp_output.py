@@ -1,7 +1,7 @@
 """What leaves, and when: push, Nagle and cork, the congestion window's quota.
 
 Source: Linux 6.12 and 6.1 net/ipv4/tcp.c: tcp_push; net/ipv4/tcp_output.c: tcp_write_xmit, tcp_mss_split_point,
-tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test.
+tcp_nagle_check, tcp_minshall_update, tcp_cwnd_test, tcp_tso_autosize.
 """
 
 from splicelab._jit import jit
@@ -9,18 +9,7 @@ from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import grow_from_next, queue_tail, split_skb
 from splicelab.kernel.skb_frag import copy_out_all
 from splicelab.kernel.wire import deliver
-from splicelab.kernel.world import (
-    COPY_ON_REF,
-    LOSE,
-    MSG_MORE,
-    NAGLE_CORK,
-    NAGLE_PUSH,
-    NONE,
-    PUSH,
-    SCHEDULE,
-    TRANSMIT,
-    log,
-)
+from splicelab.kernel.world import COPY_ON_REF, LOSE, MSG_MORE, NAGLE_CORK, NAGLE_PUSH, NONE, PUSH, TRANSMIT, log
 
 GSO_MAX_BYTES = 65536 - 320 - 1
 
@@ -73,12 +62,16 @@ def is_held(w, is_partial, nonagle):
 
 @jit
 def write_xmit(w, mss, nonagle, one_only):
-    """Transmit from the head of the write queue until quota, Nagle or the cork says stop."""
+    """Transmit from the head of the write queue until quota, Nagle or the cork says stop.
+
+    A goal above 64 KiB (BIG TCP) tells that the device takes skbs of that size.
+    """
     sk, has_sent = w.sock[0], False
+    max_segs = min(max(max(GSO_MAX_BYTES, sk.size_goal) // mss, 2), sk.max_segments)
     while sk.send_head != NONE:
         index = sk.send_head
         skb = w.skb[unsigned(index)]
-        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max(GSO_MAX_BYTES // mss, 2))
+        quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max_segs)
         if quota <= 0 or skb.len == 0:
             break
         if w.profile[0].grows_skbs != 0 and quota * mss > skb.len:
@@ -121,7 +114,7 @@ def transmit(w, index, mss):
     if skb.len < skb.gso_segs * mss:
         sk.snd_sml = sk.snd_nxt
         tally.short_segments += 1
-    if w.transmitted < SCHEDULE:
+    if w.transmitted < len(w.transmit):
         row = w.transmit[w.transmitted]
         row[0], row[1], row[2] = skb.len, skb.truesize, skb.nr_frags
     w.transmitted += 1

@@ -16,7 +16,9 @@ SCHEDULE, EVENTS, ACK_DELAY_MAX = 4096, 4096, 63
 IN_FLIGHT_MAX = ACK_DELAY_MAX + 1
 WIRE_BYTES = 1 << 21
 NONE = -1
+UNKNOWN_WINDOW, GSO_MAX_SEGS = 1 << 40, 65535  # half of a window that nobody knows is never reached
 
+MSG_OF_SENDPAGE = 1 << 30  # in the log of events alone: the call was ->sendpage
 MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST, MSG_ZEROCOPY, MSG_SPLICE_PAGES = 0x80, 0x8000, 0x20000, 1 << 26, 1 << 27
 NAGLE_OFF, NAGLE_CORK, NAGLE_PUSH = 1, 2, 4
 EIO, ENOMEM, EMSGSIZE = 5, 12, 90
@@ -45,7 +47,7 @@ def _int64(*names):
 
 TALLY = _int64(*COUNTERS)
 PROFILE = _int64(
-    *("has_sendpage", "has_splice_pages", "grows_skbs", "empty_skb_truesize", "copies_slab"),
+    *("has_sendpage", "has_splice_pages", "grows_skbs", "empty_skb_truesize", "copies_slab", "has_splice_eof"),
     *("page_frag_upward", "slab_pages_frozen", "large_kmalloc_frozen"),
 )
 SOCK = _int64(
@@ -54,7 +56,7 @@ SOCK = _int64(
     *("write_seq", "pushed_seq", "snd_una", "snd_nxt", "snd_sml", "wmem_queued"),
     # one list of skbs: read_head .. una_head (ACKed, the receiver still holds them) .. send_head (unsent) .. tail
     *("read_head", "una_head", "send_head", "tail", "uarg", "uarg_bytes", "frag_cache", "lose"),
-    *("slab_rule", "segments_in_software"),
+    *("slab_rule", "segments_in_software", "max_segments", "waited_calls", "waited_bytes"),
     *("calls", "goals", "next_goal", "acks", "next_ack", "acks_each_call"),
 )
 PLAN = _int64(
@@ -68,7 +70,7 @@ SKB = _int64(
 FRAG = _int64("page", "offset", "size_bytes", "object")
 SEGMENT = _int64("address", "size_bytes")
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
-STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5")
+STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5", "asks")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
 PAGE = np.dtype(
     [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
@@ -88,7 +90,7 @@ _SMALL = [(name, "i8") for name in _SCALARS] + [
 ]
 _LARGE = [
     *(("frag", FRAG, (SKBS, MAX_SKB_FRAGS)), ("iov", SEGMENT, (SEGMENTS,)), ("pipe", SEGMENT, (PIPE_BUFFERS,))),
-    *(("goal", "i8", (SCHEDULE, 4)), ("ack", "i8", (SCHEDULE, 3)), ("transmit", "i8", (SCHEDULE, 3))),
+    *(("goal", "i8", (SCHEDULE, 5)), ("ack", "i8", (SCHEDULE, 3)), ("transmit", "i8", (SCHEDULE, 3))),
     *(("event", "i8", (EVENTS, 4)), ("message_end", "i8", (IN_FLIGHT_MAX,))),
     *(("object_next", "i8", (PAGES * PAGE_SIZE // OBJECT_GRAIN,)), ("arena", "u1", (PAGES * PAGE_SIZE,))),
     *(("meant", "u1", (WIRE_BYTES,)), ("received", "u1", (WIRE_BYTES,))),
@@ -114,6 +116,7 @@ def reset(world) -> None:
     world.skb["next"][-1] = NONE
     sk = world.sock[0]
     sk.scatter_gather, sk.mss, sk.size_goal, sk.cwnd = 1, 1448, 65160, 10
+    sk.half_window, sk.max_segments = UNKNOWN_WINDOW, GSO_MAX_SEGS
     sk.read_head = sk.una_head = sk.send_head = sk.tail = NONE
 
 

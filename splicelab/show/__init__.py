@@ -5,6 +5,7 @@ from splicelab.show import (  # noqa: F401
     counterexample,
     fragpage,
     lifetime,
+    live,
     message,
     microscope,
     timeline,

@@ -3,7 +3,7 @@
 import pytest
 from kernel.worlds import PAGE, buffer, counted, fresh, lengths, memory, queue, received
 
-from splicelab.kernel.pipe import pipe_begin, pipe_drain, pipe_fill, sendfile
+from splicelab.kernel.pipe import pipe_add, pipe_begin, pipe_drain, pipe_fill, sendfile
 from splicelab.kernel.tcp_input import finish
 from splicelab.kernel.world import CALL, MSG_MORE, MSG_SENDPAGE_NOTLAST, NONE
 
@@ -87,7 +87,7 @@ def test_6_1_sends_one_buffer_a_call_with_notlast_on_all_but_the_last(more):
 def test_sendfile_goes_in_rounds_of_16_buffers(profile, offset, size_bytes):
     w = logged(profile, OPEN)
     address = buffer(w, 1 << 19, seed=2) + offset
-    assert sendfile(w, address, size_bytes, False) == size_bytes
+    assert sendfile(w, address, size_bytes, size_bytes) == size_bytes
     rounds, left, place = [], size_bytes, offset
     while left:
         count = min(left, 16 * PAGE - place % PAGE)
@@ -102,10 +102,54 @@ def test_sendfile_goes_in_rounds_of_16_buffers(profile, offset, size_bytes):
     assert received(w) == memory(w, address, size_bytes) and counted(w, "copies") == (0,)
 
 
+@pytest.mark.parametrize("profile", ["6.1", "6.12"])
+@pytest.mark.parametrize("asked, there", [(100_000, 10_000), (65537, 65536), (300_000, 131_072), (10, 0)])
+def test_a_file_that_ends_before_leaves_a_promise_which_6_12_takes_back(profile, asked, there):
+    """Every call has said MORE. Since 6.5 the end of the file is told to the socket, which pushes (tcp_splice_eof)."""
+    w = logged(profile, OPEN)
+    address = buffer(w, 1 << 18)
+    assert sendfile(w, address, asked, there) == there
+    rounds = -(-there // (16 * PAGE))
+    assert all(more for _, more, _ in calls(w))
+    # each round ends with a push; the one more comes only while something is unsent
+    is_unsent = there % 1448 > 0
+    assert counted(w, "tcp_push") == (rounds + (profile == "6.12" and is_unsent),)
+    assert w.sock[0].write_seq - w.sock[0].snd_nxt == (there % 1448 if profile == "6.1" else 0)
+
+
+def test_a_file_that_ends_where_it_was_asked_to_promises_nothing():
+    w = logged(window=OPEN)
+    assert sendfile(w, buffer(w, 1 << 17), 65536, 65536) == 65536
+    assert calls(w) == [(65536, False, False)] and counted(w, "tcp_push") == (1,)
+
+
+@pytest.mark.parametrize("offset, size_bytes", [(0, 8 * PAGE), (100, 5 * PAGE), (4095, 2)])
+@pytest.mark.parametrize("profile, frags", [("6.1", 1), ("6.12", None)])
+def test_a_buffer_of_a_received_skb_is_one_however_long(profile, frags, offset, size_bytes):
+    """One call, and each byte once. Before ca2d49f77ce4 the first page of such a buffer was sent again and again."""
+    w = logged(profile, OPEN)
+    w.sock[0].size_goal = 65160
+    address = buffer(w, 8 * PAGE, seed=3) + offset
+    pipe_begin(w)
+    assert pipe_add(w, address, size_bytes) == size_bytes and w.pipe_head == 1
+    assert pipe_drain(w, size_bytes, False) == size_bytes
+    assert calls(w) == [(size_bytes, False, False)] and counted(w, "tcp_push") == (1,)
+    assert [len(parts) for parts in queue(w)] == [frags or (offset + size_bytes - 1) // PAGE + 1]
+    finish(w)
+    assert received(w) == memory(w, address, size_bytes)
+
+
+def test_a_pipe_is_full_after_256_buffers():
+    w = fresh()
+    address = buffer(w, PAGE)
+    pipe_begin(w)
+    assert sum(pipe_add(w, address, 3) for _ in range(300)) == 3 * 256 and pipe_add(w, address, 0) == 0
+
+
 def test_pages_of_a_file_that_lie_side_by_side_are_fragments_of_their_own():
     w = fresh()
     address = buffer(w, 32 * PAGE)
-    sendfile(w, address, 20 * PAGE, False)
+    sendfile(w, address, 20 * PAGE, 20 * PAGE)
     assert lengths(w) == [65160, 20 * PAGE - 65160]
     assert [len(parts) for parts in queue(w)] == [16, 5], "the goal cuts a page in two"
 

@@ -3,8 +3,8 @@
 import pytest
 from kernel.worlds import PAGE, buffer, counted, fresh, lengths, send, sent, skbs
 
-from splicelab.kernel.tcp import sendpage, set_cork
-from splicelab.kernel.tcp_input import acknowledge, finish, start_schedule
+from splicelab.kernel.tcp import sendpage, set_cork, set_nodelay, splice_eof
+from splicelab.kernel.tcp_input import BY_ACK, BY_TIMER, NOBODY, acknowledge, find_release, finish, start_schedule
 from splicelab.kernel.world import MSG_MORE, MSG_SENDPAGE_NOTLAST, NAGLE_OFF
 
 OPEN = 1 << 20
@@ -78,6 +78,83 @@ def test_nagle_holds_a_small_segment_while_another_is_in_flight(nodelay, lengths
     assert [row[0] for row in sent(w)] == [100, 100]
 
 
+def test_nodelay_set_later_lets_out_what_nagle_holds_and_what_a_cork_does():
+    w = fresh(window=OPEN)  # net/ipv4/tcp.c: __tcp_sock_set_nodelay
+    address = buffer(w, PAGE)
+    for size_bytes in (200, 300):
+        send(w, (address, size_bytes))
+    assert [row[0] for row in sent(w)] == [200] and w.sock[0].calls == 2
+    set_nodelay(w, True)
+    assert [row[0] for row in sent(w)] == [200, 300] and w.sock[0].calls == 3, "it counts as a call, as uncorking does"
+    set_nodelay(w, True)
+    set_nodelay(w, False)
+    assert w.sock[0].calls == 3 and not w.sock[0].nonagle & NAGLE_OFF, "nothing to send is no call"
+    set_cork(w, True)
+    send(w, (address, 70))
+    assert len(sent(w)) == 2
+    set_nodelay(w, True)
+    assert [row[0] for row in sent(w)][2:] == [70]
+    send(w, (address, 80))
+    assert len(sent(w)) == 3, "the cork still holds what comes after"
+
+
+@pytest.mark.parametrize(
+    "nodelay, corked, sizes, flags, unsent, release",
+    [
+        (True, False, [38], MSG_MORE, 38, BY_TIMER),
+        (True, False, [38], 0, 0, NOBODY),
+        (False, False, [200, 120], 0, 120, BY_ACK),
+        (True, False, [200, 120], 0, 0, NOBODY),
+        (False, False, [MSS + 300], 0, 0, NOBODY),
+        (False, False, [MSS + 300, 50], 0, 50, BY_ACK),
+        (True, False, [MSS + 300], MSG_MORE, 300, BY_TIMER),
+        (False, True, [MSS + 300], 0, 300, BY_TIMER),
+    ],
+)
+def test_what_waits_when_all_calls_have_returned_and_for_what(nodelay, corked, sizes, flags, unsent, release):
+    w = fresh(window=OPEN)
+    start_schedule(w, OPEN, 0, 0)
+    set_nodelay(w, nodelay)
+    set_cork(w, corked)
+    for size_bytes in sizes:
+        send(w, (buffer(w, PAGE), size_bytes), flags=flags)
+    assert find_release(w) == release and w.sock[0].waited_bytes == unsent
+    finish(w)
+    assert sum(row[0] for row in sent(w)) == sum(sizes)
+
+
+def test_a_shut_window_waits_for_an_ack_also_without_nagle():
+    w = fresh(window=2)
+    start_schedule(w, 2, 0, 0)
+    set_nodelay(w, True)
+    send(w, (buffer(w, 4 * PAGE), 3 * MSS))
+    assert find_release(w) == BY_ACK and w.sock[0].waited_bytes == MSS
+
+
+def test_the_end_of_a_file_pushes_what_was_announced_and_nothing_else():
+    w = fresh(window=OPEN)
+    send(w, (buffer(w, PAGE), 100), flags=MSG_MORE)
+    splice_eof(w)
+    assert sent(w) == [(100, 1060, 1)] and counted(w, "tcp_push", "pushes") == (2, 1)
+    splice_eof(w)
+    assert counted(w, "tcp_push") == (2,), "with an empty queue it returns at once"
+
+
+@pytest.mark.parametrize("most, expected", [(1, [MSS, MSS, 10]), (2, [2 * MSS, 10]), (65535, [2 * MSS + 10])])
+def test_pacing_may_let_fewer_segments_into_an_skb(most, expected):
+    w = fresh(window=OPEN)  # net/ipv4/tcp_output.c: tcp_tso_autosize
+    w.sock[0].max_segments = most
+    send(w, (buffer(w, PAGE), 2 * MSS + 10))
+    assert [row[0] for row in sent(w)] == expected
+
+
+@pytest.mark.parametrize("goal_segs, expected", [(44, [44, 44, 36]), (45, [45, 45, 34]), (124, [124])])
+def test_a_goal_above_64_kib_is_the_size_of_an_skb(goal_segs, expected):
+    w = fresh(window=OPEN, size_goal=goal_segs * MSS)  # BIG TCP: sk_gso_max_size is that of the device
+    send(w, (buffer(w, 1 << 18), 124 * MSS))
+    assert [row[0] // MSS for row in sent(w)] == expected
+
+
 def test_nagle_does_not_hold_behind_full_segments():
     w = fresh(window=OPEN)
     address = buffer(w, PAGE)
@@ -108,7 +185,7 @@ def test_half_of_the_largest_window_forces_a_push():
 def test_pulling_the_cork_pushes_by_the_mss_of_that_moment():
     w = fresh(window=OPEN)  # include/net/tcp.h: tcp_push_pending_frames asks tcp_current_mss
     start_schedule(w, OPEN, 1, 0)
-    w.goal[0] = (1, 0, 500, 5000)
+    w.goal[0] = (1, 0, 500, 5000, 5000)
     set_cork(w, True)
     send(w, (buffer(w, PAGE), 1001))
     set_cork(w, False)

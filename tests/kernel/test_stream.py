@@ -9,11 +9,12 @@ from kernel.worlds import PAGE, buffer, counted, fill, fresh, memory, queue, rec
 
 from splicelab.kernel import frag
 from splicelab.kernel.memory import FREE, SLAB, put_page
+from splicelab.kernel.pipe import pipe_add, pipe_begin, pipe_drain, sendfile
 from splicelab.kernel.slab import kfree, kmalloc
-from splicelab.kernel.tcp import sendpage, set_cork
+from splicelab.kernel.tcp import sendpage, set_cork, set_nodelay
 from splicelab.kernel.tcp_input import acknowledge, finish, retransmit
 from splicelab.kernel.tcp_output import push_pending
-from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SPLICE_PAGES, NAGLE_OFF, NONE
+from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SPLICE_PAGES, NONE
 
 
 class StreamMachine(RuleBasedStateMachine):
@@ -23,6 +24,7 @@ class StreamMachine(RuleBasedStateMachine):
     def connect(self, profile, goal_segs, mss):
         self.w = fresh(profile, 10, mss, goal_segs * mss)
         self.w.sock[0].receiver_shares_pages = goal_segs % 2
+        self.w.sock[0].max_segments = 1 + goal_segs % 3 * 20
         self.meant, self.owned = b"", {}  # head of a block: (address, bytes)
 
     def write(self, size_bytes, seed):
@@ -65,6 +67,16 @@ class StreamMachine(RuleBasedStateMachine):
         fill(self.w, address, size_bytes, seed + 1)
         kfree(self.w, address)
 
+    @rule(sizes=st.lists(st.integers(1, 20_000), min_size=1, max_size=4), more=st.booleans(), seed=PICK)
+    def splice_received(self, sizes, more, seed):
+        """Splice buffers that a socket has received, each larger than a page: the pipe lets go of them at once."""
+        pipe_begin(self.w)
+        segments = [(self.write(size_bytes, seed + n), size_bytes) for n, size_bytes in enumerate(sizes)]
+        assert [pipe_add(self.w, *segment) for segment in segments] == sizes
+        assert self.mean(*segments) == pipe_drain(self.w, sum(sizes), more)
+        for address, _ in segments:
+            self.free(address // PAGE)
+
     @precondition(lambda self: self.w.profile[0].has_sendpage)
     @rule(
         size_bytes=st.integers(1, 20000), seed=PICK, flags=st.sampled_from([0, MSG_MORE, 0x20000, MSG_MORE | 0x20000])
@@ -93,11 +105,22 @@ class StreamMachine(RuleBasedStateMachine):
         retransmit(self.w, seq)
         acknowledge(self.w, seq)
 
-    @rule(window=st.sampled_from([0, 1, 2, 10, 1000]), nodelay=st.booleans())
-    def change(self, window, nodelay):
-        sk = self.w.sock[0]
-        sk.cwnd, sk.nonagle = window, sk.nonagle & ~NAGLE_OFF | NAGLE_OFF * nodelay
+    @rule(window=st.sampled_from([0, 1, 2, 10, 1000]))
+    def change(self, window):
+        self.w.sock[0].cwnd = window
         push_pending(self.w)
+
+    @rule(is_on=st.booleans())
+    def nodelay(self, is_on):
+        set_nodelay(self.w, is_on)
+
+    @rule(asked=st.integers(1, 90_000), there=st.integers(0, 90_000), seed=PICK)
+    def sendfile(self, asked, there, seed):
+        """Send a file that may end before: what is there arrives, and nothing of it is announced in vain for ever."""
+        address = self.write(max(there, 1), seed)
+        sent = min(asked, there)
+        self.mean((address, sent))
+        assert sendfile(self.w, address, asked, there) == sent
 
     @rule(is_on=st.booleans())
     def cork(self, is_on):

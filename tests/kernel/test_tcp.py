@@ -1,10 +1,25 @@
 """sendmsg and sendpage by the kernel's rules: where bytes land, and what an error leaves behind."""
 
 import pytest
-from kernel.worlds import PAGE, buffer, counted, frags, fresh, lengths, queue, send, sent, skbs
+from kernel.worlds import (
+    PAGE,
+    buffer,
+    counted,
+    fill,
+    frags,
+    fresh,
+    lengths,
+    memory,
+    queue,
+    received,
+    refcount,
+    send,
+    sent,
+    skbs,
+)
 
-from splicelab.kernel.memory import STACK, USER, put_page
-from splicelab.kernel.slab import kmalloc
+from splicelab.kernel.memory import STACK, USER, put_page, sendpage_ok
+from splicelab.kernel.slab import alloc_mixed, kmalloc
 from splicelab.kernel.tcp import sendpage
 from splicelab.kernel.tcp_input import acknowledge
 from splicelab.kernel.world import (
@@ -163,6 +178,34 @@ def test_the_v3_patch_cuts_an_object_of_two_pages_and_needs_a_slot_for_each():
     assert [size for _, _, size in queue(w)[0]] == [4096, 1904]
     send(w, *[(slab, 4)] * 16, flags=MSG_SPLICE_PAGES)
     assert [len(parts) for parts in queue(w)] == [17, 1]
+
+
+@pytest.mark.parametrize("profile, asks_all", [("6.12", False), ("6.12", True), ("6.14", False), ("6.12+v3", False)])
+def test_a_range_whose_second_page_is_slab_deceives_who_asks_the_first_page_only(profile, asks_all):
+    """So nvme-tcp hung until 23a55f4492fc (6.12) asked every page: the first goes, then -EIO for ever."""
+    w = fresh(profile, OPEN)
+    address = alloc_mixed(w, 2 * PAGE)
+    fill(w, address, 2 * PAGE)
+    assert refcount(w, address // PAGE) == 1 and refcount(w, address // PAGE + 1) == (profile != "6.14")
+    asked = range(2 if asks_all else 1)
+    may_splice = all(sendpage_ok(w, address // PAGE + number) for number in asked)
+    assert may_splice != asks_all
+    taken = send(w, (address, 2 * PAGE), flags=MSG_SPLICE_PAGES if may_splice else 0)
+    if profile == "6.12+v3":
+        assert (taken, counted(w, "spliced_bytes", "copied_bytes")) == (2 * PAGE, (2 * PAGE, PAGE))
+    elif asks_all:
+        assert (taken, counted(w, "copied_bytes")) == (2 * PAGE, (2 * PAGE,))
+    else:
+        assert (taken, int(w.iov_left), counted(w, "eio")) == (PAGE, 0, (1,))
+        assert send(w, (address + PAGE, PAGE), flags=MSG_SPLICE_PAGES) == -EIO
+    assert received(w) == memory(w, address, max(taken, 0))
+
+
+def test_6_1_attaches_such_a_range_as_one_fragment():
+    w = fresh("6.1", OPEN)
+    address = alloc_mixed(w, 2 * PAGE)
+    assert sendpage(w, address // PAGE, 0, 2 * PAGE, 0) == 2 * PAGE
+    assert queue(w) == [[(address // PAGE, 0, 2 * PAGE)]]
 
 
 @pytest.mark.parametrize("profile", ["6.1", "6.12"])

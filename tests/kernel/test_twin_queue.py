@@ -8,7 +8,7 @@ from kernel.twin_queue import Queue
 from kernel.worlds import PAGE, fresh, queue, send, skbs
 
 from splicelab.kernel.memory import KINDS, alloc_pages, put_page
-from splicelab.kernel.slab import kfree, kmalloc
+from splicelab.kernel.slab import alloc_mixed, kfree, kmalloc
 from splicelab.kernel.tcp import sendpage
 from splicelab.kernel.tcp_input import finish
 from splicelab.kernel.world import MSG_EOR, MSG_SPLICE_PAGES
@@ -23,11 +23,14 @@ class QueueMachine(RuleBasedStateMachine):
         self.twin = Queue(self.memory, size_goal)
         self.buffers = []  # (address, bytes, is slab)
 
-    @rule(kind=st.sampled_from(["user", "stack", "slab"]), size_bytes=st.integers(1, 3 * PAGE))
+    @rule(kind=st.sampled_from(["user", "stack", "slab", "mixed"]), size_bytes=st.integers(1, 3 * PAGE))
     def new_buffer(self, kind, size_bytes):
         if kind == "slab":
             address = kmalloc(self.w, size_bytes)
             assert address == self.memory.kmalloc(size_bytes)
+        elif kind == "mixed":
+            address = alloc_mixed(self.w, size_bytes)
+            assert address == self.memory.mixed(size_bytes)
         else:
             order = (-(-size_bytes // PAGE) - 1).bit_length()
             address = alloc_pages(self.w, order, KINDS.index(kind)) * PAGE

@@ -49,6 +49,15 @@ class Memory:
         self.blocks[head] = Block(order, kind, frozen, self.from_reserves)
         return head
 
+    def mixed(self, size_bytes):
+        """Return pages side by side: the first is page cache, and each later one slab for ever."""
+        order = (-(-size_bytes // PAGE) - 1).bit_length()
+        head = self.pages(order, "cache")
+        self.blocks[head].order = 0
+        for page in range(head + 1, head + (1 << order)):
+            self.blocks[page] = Block(0, "slab", self.profile in ("6.14", "6.17"), False)
+        return head * PAGE
+
     def head(self, page):
         for order in range(11):
             head = page >> order << order

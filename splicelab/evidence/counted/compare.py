@@ -5,12 +5,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
+from splicelab.callers import Caller, Message
+from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
-from splicelab.evidence.counted.run import pick_caller, run
-from splicelab.evidence.counted.tally import Tally
+from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
+from splicelab.evidence.counted.tally import Tally, total
+from splicelab.kernel import world as kernel
+from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
 
-DEFAULT_PROFILE = "6.12+v3"
+DEFAULT_PROFILE, MAX_OPERATION_BYTES = "6.12+v3", 16 << 20
 COUNTERS = (
     *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills", "new_pages"),
     *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
@@ -18,14 +22,21 @@ COUNTERS = (
 )
 
 
+Call = tuple[str, int, list[str]]
+
+
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """What one message costs by each alternative: ``tallies`` by name; ``chosen`` is drawn dark."""
+    """What an operation costs by each alternative: ``tallies`` and ``calls`` by name; ``chosen`` is drawn dark.
+
+    A call is its method (copy, sendpage or splice), its bytes, its flags without MSG_, as TCP was given them.
+    """
 
     caller: str
     payload_bytes: int
     profile: str
     tallies: dict[str, Tally]
+    calls: dict[str, list[Call]]
     chosen: str = ""
 
     @property
@@ -36,25 +47,33 @@ class Comparison(Result):
 
     def plain(self) -> dict:
         """Return plain numbers, as the command line prints them as JSON."""
-        rows = [
-            {"alternative": name, "outcome": t.outcome, "counters": {key: getattr(t, key) for key in COUNTERS}}
-            for name, t in self.tallies.items()
-        ]
+        rows = []
+        for name, tally in self.tallies.items():
+            counters = {key: getattr(tally, key) for key in COUNTERS}
+            row = {"alternative": name, "outcome": tally.outcome, "calls": self.calls[name], "counters": counters}
+            rows.append(row)
         return {"caller": self.caller, "payload_bytes": self.payload_bytes, "profile": self.profile, "rows": rows}
 
 
 def compare(
-    caller: str,
+    caller: str | Caller,
     payload_bytes: int,
     alternatives: tuple[str, ...] = (),
     profile: str = DEFAULT_PROFILE,
     *,
     chosen: str = "",
+    mtu: int = 65536,
+    trailer_bytes: int | None = None,
+    entry_bytes: int = PAGE_SIZE,
+    header_digest: bool = False,
+    data_digest: bool = False,
     **options,
 ) -> Comparison:
-    """Count what one message costs by each alternative (all of them by default).
+    """Count what an operation of so many bytes of payload costs by each alternative (all of them by default).
 
-    ``options`` go to `splicelab.run`. Raises InputError for a key that is in no table.
+    The caller's protocol cuts it into messages; each is sent on a connection that has sent it before, and counters
+    are sums, of what is held at the peak the largest. ``options`` go to `splicelab.run`. Raises InputError for a key
+    that is in no table, a size or a digest that the protocol does not have.
 
     Examples
     --------
@@ -62,10 +81,33 @@ def compare(
     >>> compare("siw", 4096, ("plain_copy", "copy_in_stack")).table["copied_bytes"].to_dict()
     {'plain_copy': 4116, 'copy_in_stack': 20}
     """
-    shape, tallies = pick_caller(caller), {}
+    shape, segment, tallies, calls = pick_caller(caller), segment_bytes(mtu)[0], {}, {}
+    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
+    within("payload", payload_bytes, 0, MAX_OPERATION_BYTES, " bytes")
+    how = {"trailer_bytes": trailer_bytes, "data_digest": data_digest, "entry_bytes": entry_bytes}
+    messages = shape.operation(payload_bytes, segment, header_digest=header_digest, **how)
     for key in alternatives or (*BUILT_IN, *OWN):
-        try:
-            tallies[key] = run(shape, key, profile, payload_bytes=payload_bytes, **options)
-        except BrokenError as error:
-            tallies[key] = error.tally
-    return Comparison(shape.key, payload_bytes, profile, tallies, chosen)
+        calls[key], parts = [], []
+        for message in messages:
+            tally, made = _count(message, key, profile, mtu=mtu, **options)
+            parts.append(tally)
+            calls[key] += made
+        tallies[key] = total(parts)
+    return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
+
+
+def _count(message: Message, alternative: str, profile: str, **options) -> tuple[Tally, list[Call]]:
+    """Return the counters of a message, and the calls that TCP was given."""
+    made: list[Call] = []
+
+    def look(w):
+        for name, flags, _, size_bytes in w.event[: w.events].tolist():
+            if name == kernel.CALL:
+                method = "sendpage" if flags & kernel.MSG_OF_SENDPAGE else "copy"
+                method = "splice" if flags & kernel.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
+                made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
+
+    try:
+        return run(message, alternative, profile, look=look, **options), made
+    except BrokenError as error:
+        return error.tally, made

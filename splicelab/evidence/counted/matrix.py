@@ -85,7 +85,7 @@ def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(
     """
     iscsi, rows = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4}), []
     for kernel, flag, gather, again in product(kernels, (True, False), (True, False), FATES):
-        given = {"flag": flag, "scatter_gather": gather, "fate": FATES[again]}
+        given = {"flag": flag, "scatter_gather": gather, "fate": dict.fromkeys(("header", "trailer"), FATES[again])}
         for header, trailer in product(headers, trailers):
             rows.append((kernel, flag, gather, again, header, trailer, *_end(iscsi, kernel, header, trailer, given)))
     names = "kernel flag scatter_gather next_message header trailer outcome copied_bytes"

@@ -11,7 +11,7 @@ from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.run import pick_caller, run
 from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.evidence.counted.tally import Tally
-from splicelab.kernel.message import OWNERS, ROLES
+from splicelab.kernel.message import PAYLOAD_OWNERS, ROLES
 from splicelab.result import Result
 
 EVENT_NAMES = (
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
     @property
     def memory(self) -> str:
         """The owner by the name that queues have for it: pages that a caller sends lie in the page cache."""
-        return "page_cache" if self.owner == "page" else self.owner
+        return "page_cache" if self.owner in ("page", "page_then_slab") else self.owner
 
 
 class Event(NamedTuple):
@@ -213,7 +213,7 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
 
     def look(w):
         pieces = (w.piece[place] for place in range(w.plan[0].pieces))
-        seen.append([Piece(ROLES[p.role], OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces])
+        seen.append([Piece(ROLES[p.role], PAYLOAD_OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces])
         seen.append([Event(EVENT_NAMES[kind], *rest) for kind, *rest in w.event[: w.events].tolist()])
         seen.append(look_at_queue(w, w.plan[0].first_byte))
 

@@ -8,14 +8,16 @@ import json
 from dataclasses import dataclass
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
-from splicelab.evidence.counted.run import MSS_BYTES
-from splicelab.evidence.counted.scenarios import Scenario, call_bytes, parse_scenario
+from splicelab.evidence.counted.run import segment_bytes
+from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
 from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
 
+MTUS = (1500, 65536)  # recorded
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
 RECORDED_AS = {  # the names that the recordings use
@@ -26,6 +28,8 @@ RECORDED_AS = {  # the names that the recordings use
     "cork3": ("sendfile between", "TCP_CORK"),
     "vm1": ("one splice", "nothing"),
 }
+MEMORY = {"user": "user", "vmsplice": "user", "file": "page_cache", "socket": "page_frag"}
+WAITS_FOR = {"ack": "an ACK", "timer": "the timer"}
 WINDOW_SEGMENTS = 1000
 COUNTS = {  # what is compared, from the counters of a message
     "calls into TCP": lambda count: count["sendmsg"] + count["sendpages"],
@@ -54,8 +58,10 @@ class Seen(Result):
 
     @property
     def text(self) -> str:
-        """What the message took, counted."""
+        """What the message took, counted; and what of it waits for an ACK, or the timer, if nobody sends more."""
         counts = [f"{name} {count(self.counters)}" for name, count in COUNTS.items()]
+        if released_by := self.counters["released_by"]:
+            counts.append(f"{self.counters['unsent_bytes']} bytes wait for {WAITS_FOR[released_by]}")
         return f"Linux {self.scenario.kernel}: {', '.join(counts)}"
 
 
@@ -79,15 +85,15 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
 
 def _pattern(how, announce, sizes, kernel, mtu, nodelay) -> Scenario:
     """Return one message of a pattern as a connection; InputError for a value that is not possible."""
-    if how not in HOWS or announce not in ANNOUNCES or mtu not in MSS_BYTES:
-        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {tuple(MSS_BYTES)}")
+    if how not in HOWS or announce not in ANNOUNCES or mtu not in MTUS:
+        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {MTUS}")
     if sum(sizes) == 0:
         raise InputError("a message needs at least one byte")
     message = {
         "calls": pattern_calls(how, announce, *sizes),
         "receiver_reads": "after_message",
         "cwnd": WINDOW_SEGMENTS,
-        "goals": [[0, 0, *MSS_BYTES[mtu]]],
+        "goals": [[0, 0, *segment_bytes(mtu)]],
         "acks": [],
     }
     line = {"id": how, "kernel": kernel, "mtu": mtu, "nodelay": int(nodelay), "messages": [message]}
@@ -144,17 +150,9 @@ def observe(
     pieces, calls, position = [], [], 0
     for call in message.calls:
         words = call[0] + (" MORE" if call[0] == "sendmsg" and call[2] & MSG_MORE else "")
-        calls += [(words, position, call_bytes(call))] * (call_bytes(call) > 0)
-        for owner, size_bytes in _pieces(*call):
-            pieces.append((owner, position, size_bytes))
-            position += size_bytes
+        size_bytes = call_bytes(call, scenario.file_size)
+        calls += [(words, position, size_bytes)] * (size_bytes > 0)
+        for piece in pieces_of(call):
+            pieces.append((MEMORY[piece[0]], position, there_bytes(*piece, scenario.file_size)))
+            position += pieces[-1][2]
     return Seen(scenario, pieces, calls, *seen, counters)
-
-
-def _pieces(name: str, first, second=0) -> list[tuple[str, int]]:
-    """Return the owner and the size of each piece of memory that a call of the program sends."""
-    if name == "sendmsg":
-        return [("user", size_bytes) for size_bytes in first]
-    if name == "splice":
-        return [("page_cache" if kind == "file" else "user", size_bytes) for kind, _, size_bytes in first]
-    return [("page_cache", second)] if name == "sendfile" else []

@@ -5,29 +5,30 @@ import threading
 
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
-from splicelab.callers import Caller, load_callers
-from splicelab.errors import InputError
+from splicelab.callers import Caller, Message, load_callers
+from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
-from splicelab.kernel.message import FATES, METHODS, OWNERS, ROLES, open_run
+from splicelab.kernel.message import ASKS, FATES, METHODS, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
+from splicelab.kernel.world import PAGE_SIZE
 
 WARM_UP = 2
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
 MAX_PAYLOAD_BYTES = 1 << 20
-MSS_BYTES = {1500: (1448, 65160), 65536: (65483, 65483)}
+IP_BYTES_MAX, HEADERS_BYTES, GSO_BYTES = 65535, 52, 65215  # of an IPv4 packet; of IP, TCP and time stamps; of an skb
 known_callers = functools.cache(load_callers)
 _mine = threading.local()
 
 
-def pick_caller(key: str | Caller) -> Caller:
+def pick_caller(key: str | Caller | Message) -> Caller | Message:
     """Return a caller by its key, or the one given; raise InputError with the keys there are."""
-    if not isinstance(key, Caller) and key not in known_callers():
-        raise InputError(f"caller: {key!r} is not one of {', '.join(known_callers())}")
-    return key if isinstance(key, Caller) else known_callers()[key]
+    if isinstance(key, Caller | Message):
+        return key
+    return known_callers()[one_of("caller", key, known_callers())]
 
 
 @jit
@@ -51,34 +52,37 @@ def _own_loop(function):
     return run_own
 
 
-def lay_plan(
-    w,
-    caller: Caller,
-    profile: str,
-    payload_bytes: int,
-    trailer_bytes: int | None,
-    owners: dict,
-    fate: str | None = None,
-) -> None:
+def segment_bytes(mtu: int) -> tuple[int, int]:
+    """Return the payload of a TCP segment with time stamps, and the size goal on a connection that has sent before.
+
+    An IPv4 packet ends below 64 KiB, and so does what the driver is given. InputError for an MTU that none has.
+    """
+    mss = min(within("mtu", mtu, 576, 65536, " bytes"), IP_BYTES_MAX) - HEADERS_BYTES
+    return mss, max(GSO_BYTES // mss, 1) * mss
+
+
+def lay_plan(w, message: Message, profile: str, owners: dict, fate: str | dict | None = None) -> None:
     """Write a caller's message into the world: its pieces with their owners, and the calls that it makes itself.
 
-    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header and trailer after the send: for the
-    question what an alternative does with other memory, and for another sender.
+    ``owners`` replaces the owner of a role, and ``fate`` what becomes of header, payload and trailer after the send
+    (or ``{role: fate}``): for the question what an alternative does with other memory, and for another sender.
+    A payload that is not said to be freed or rewritten has the same bytes in every message.
     """
+    caller, is_old = message.caller, profile == "6.1"
     plan = w.plan[0]
     plan.pieces = plan.steps = 0
-    if payload_bytes > MAX_PAYLOAD_BYTES:
-        raise InputError(f"payload: {payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} that the model holds")
-    if unknown := [owner for owner in owners.values() if owner not in OWNERS]:
-        raise InputError(f"owner: {unknown[0]!r} is not one of {', '.join(OWNERS)}")
-    if fate not in (None, *FATES):
-        raise InputError(f"fate: {fate!r} is not one of {', '.join(FATES)}")
-    fate = FATES.index(fate or caller.header_fate.replace("none", "kept"))
-    sends, later = (caller.sends(key, payload_bytes, trailer_bytes) for key in (profile, "6.12"))
+    if message.payload_bytes > MAX_PAYLOAD_BYTES:
+        raise InputError(f"payload: {message.payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} of the model")
+    fates = fate if isinstance(fate, dict) else {role: fate for role in ROLES if fate and role != "head"}
+    for role, owner in owners.items():
+        one_of("owner", owner, PAYLOAD_OWNERS if one_of("piece", role, ROLES) == "payload" else OWNERS)
+    for role, end in fates.items():
+        one_of("fate", end, FATES if one_of("piece", role, ROLES) else ())
+    sends, later = message.sends(profile), message.sends("6.12")
     later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
     for send, since in zip(sends, later, strict=True):
         step = w.step[plan.steps]
-        step.method = METHODS.index(send.method)
+        step.method, step.asks = METHODS.index(send.method), ASKS.index(caller.asks_6_1 if is_old else caller.asks_6_12)
         step.first_piece = plan.pieces
         step.msg_flags, step.flags_since_6_5 = (sum(FLAGS[flag] for flag in call.flags) for call in (send, since))
         segments = send.segments
@@ -92,24 +96,28 @@ def lay_plan(
                 piece = w.piece[plan.pieces]
                 piece.role = ROLES.index(role)
                 piece.size_bytes = min(unit_bytes, size_bytes - start)
-                piece.owner = OWNERS.index(owners.get(role, owner))
-                piece.fate = FATES.index("kept") if role in ("payload", "head") else fate
-                if OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the very same place
+                owned = owners.get(role, owner)
+                piece.owner = PAYLOAD_OWNERS.index("slab" if owned == "page_then_slab" and start > 0 else owned)
+                usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
+                piece.fate = FATES.index(fates.get(role, usual))
+                if PAYLOAD_OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the same place
                     piece.fate = FATES.index("rewritten")
                 piece.address = piece.kept_address = 0
                 plan.pieces += 1
         step.pieces = plan.pieces - step.first_piece
         plan.steps += 1
-    plan.corked = caller.corked_6_1 if profile == "6.1" else caller.corked_6_12
+    plan.corked = caller.corked_6_1 if is_old else caller.corked_6_12
 
 
 def set_up(
     w,
-    caller: Caller,
+    caller: Caller | Message,
     profile: str,
     *,
-    payload_bytes: int = 4096,
+    payload_bytes: int = PAGE_SIZE,
     trailer_bytes: int | None = None,
+    entry_bytes: int = PAGE_SIZE,
+    data_digest: bool = False,
     mtu: int = 65536,
     allocator: str = "page_frag_down",
     flag: bool = True,
@@ -121,40 +129,38 @@ def set_up(
     lose_every: int = 0,
     moves_bytes: bool = True,
     owners: dict | None = None,
-    fate: str | None = None,
+    fate: str | dict | None = None,
 ) -> None:
-    """Lay a caller's message and its connection out in a fresh world.
+    """Lay a caller's message (or the one given, whatever its payload) and its connection out in a fresh world.
 
     Every byte that arrives is compared with what was meant (``moves_bytes``). ``ack_delay`` is in messages,
     ``lose_every`` n loses the first skb of each n-th message, which is sent again before its ACK. InputError for a key
     that is not in its table, a size that the caller does not send or the model does not hold.
     """
-    if allocator not in ALLOCATORS:
-        raise InputError(f"allocator: {allocator!r} is not one of {', '.join(ALLOCATORS)}")
-    if mtu not in MSS_BYTES:
-        raise InputError(f"mtu: {mtu} is not one of {', '.join(map(str, MSS_BYTES))}")
-    if not 0 <= ack_delay <= kernel.ACK_DELAY_MAX:
-        raise InputError(f"ack_delay: {ack_delay} messages, not 0 to {kernel.ACK_DELAY_MAX}")
-    lay_plan(w, caller, profile, payload_bytes, trailer_bytes, owners or {}, fate)
+    within("ack_delay", ack_delay, 0, kernel.ACK_DELAY_MAX, " messages")
     plan, sk = w.plan[0], w.sock[0]
+    sk.mss, sk.size_goal = segment_bytes(mtu)
+    if not isinstance(caller, Message):
+        most_bytes = caller.most_bytes(int(sk.mss))
+        within(f"{caller.key}: payload of one message", payload_bytes, 0, most_bytes, " bytes")
+        caller = Message(caller, payload_bytes, trailer_bytes, data_digest, entry_bytes)
+    lay_plan(w, caller, profile, owners or {}, fate)
     message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
         raise InputError(f"payload: {message_bytes} bytes a message in flight {ack_delay + 1} times, more than 2 MiB")
-    plan.allocator, plan.flag = ALLOCATORS.index(allocator), flag
+    plan.allocator, plan.flag = ALLOCATORS.index(one_of("allocator", allocator, ALLOCATORS)), flag
     plan.ack_delay, plan.lose_every = ack_delay, lose_every
-    sk.mss, sk.size_goal = MSS_BYTES[mtu]
-    sk.half_window = sk.size_goal
     sk.scatter_gather = scatter_gather
     sk.receiver_shares_pages, sk.segments_in_software = loopback, segments_in_software
     sk.nonagle = kernel.NAGLE_OFF if nodelay else 0
     sk.cwnd = 1 << 20
-    sk.frag_cache = SK_FRAG if caller.copies_into == "sk_frag" else TASK_FRAG
+    sk.frag_cache = SK_FRAG if caller.caller.copies_into == "sk_frag" else TASK_FRAG
     w.moves_bytes = moves_bytes
     open_run(w)
 
 
 def run(
-    caller: str | Caller,
+    caller: str | Caller | Message,
     alternative: str,
     profile: str = "6.12+v3",
     messages: int = 1,
@@ -184,8 +190,7 @@ def run(
     ('delivered', 1, 20)
     """
     caller, w = pick_caller(caller), open_world(profile)
-    if alternative not in BUILT_IN and alternative not in OWN:
-        raise InputError(f"alternative: {alternative!r} is not one of {', '.join((*BUILT_IN, *OWN))}")
+    one_of("alternative", alternative, (*BUILT_IN, *OWN))
     set_up(w, caller, profile, **options)
     key = BUILT_IN.index(alternative) if alternative in BUILT_IN else None
     send = functools.partial(_send_own, alternative) if key is None else lambda w, count: run_messages(w, key, count)

@@ -1,7 +1,7 @@
 """Read scenarios: one TCP connection per line of JSON, what was sent on it and what is given rather than modelled.
 
-The format is that of `data/recordings` (see `data/README.md`). Recorded answers in a line (`expect`, `skbs`) and
-the name of its pattern (`kind`) are dropped unread, so whoever predicts from a `Scenario` cannot have seen them.
+The format is that of `data/recordings` (see `data/README.md`). Recorded or wanted answers in a line (`expect`,
+`skbs`, `want`) and the name of its pattern (`kind`) are dropped unread, so whoever predicts cannot have seen them.
 """
 
 import json
@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from splicelab.errors import InputError
-from splicelab.kernel.world import PAGE_SIZE, SCHEDULE
+from splicelab.evidence.counted.limits import BIG_GSO_BYTES, MAX_BYTES, find_impossible
+from splicelab.kernel.world import GSO_MAX_SEGS, PAGE_SIZE, SCHEDULE
 from splicelab.tables import first_error
 
 # The kernel's own bits (include/linux/socket.h, include/linux/splice.h). A user program can set no others here.
@@ -22,11 +23,11 @@ SENDMSG_FLAGS = {
 }  # fmt: skip
 SPLICE_FLAGS = {"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4, "SPLICE_F_GIFT": 8}
 
-# Upper limits: what the model's memory holds, and that a slip of the pen ends in a sentence, not in hours of work.
-MAX_BYTES = 4 << 20  # of one message, and of the file that sendfile and splice read
+# Upper limits, so that a slip of the pen ends in a sentence, not in hours of work.
 MAX_LIST = 100_000  # messages of a connection, calls of a message, pieces
 MAX_IOV = 1024  # segments of one sendmsg: UIO_MAXIOV
 MAX_CWND = 1 << 20  # segments
+MAX_READ_BYTES = 0x7FFFF000  # of one call: MAX_RW_COUNT
 
 
 def _whole(low: int, high: int) -> Any:
@@ -64,19 +65,22 @@ def _list(of: Any, at_least: int = 0, at_most: int = MAX_LIST) -> Any:
 
 
 _Bytes = _whole(0, MAX_BYTES)
+_Window = Annotated[int | None, Field(ge=1, le=1 << 30)]
 _Index = _whole(0, MAX_LIST)
 _PageOffset = _whole(0, PAGE_SIZE - 1)
 _Piece = _one_of(
     "piece",
     vmsplice=tuple[Literal["vmsplice"], _PageOffset, _Bytes],
-    file=tuple[Literal["file"], _Bytes, _Bytes],
+    file=tuple[Literal["file"], _Bytes, _whole(0, MAX_READ_BYTES)],
+    socket=tuple[Literal["socket"], _PageOffset, _whole(0, BIG_GSO_BYTES)],
 )
 _Call = _one_of(
     "call",
     sendmsg=tuple[Literal["sendmsg"], _list(_Bytes, at_most=MAX_IOV), _bits(SENDMSG_FLAGS)],
-    sendfile=tuple[Literal["sendfile"], _Bytes, _Bytes],
+    sendfile=tuple[Literal["sendfile"], _Bytes, _whole(0, MAX_READ_BYTES)],
     splice=tuple[Literal["splice"], _list(_Piece, 1), _bits(SPLICE_FLAGS)],
     cork=tuple[Literal["cork"], _whole(0, 1)],
+    nodelay=tuple[Literal["nodelay"], _whole(0, 1)],
 )
 _Goal = tuple[_Index, _Index, _whole(1, 65535), _whole(1, 1 << 20)]
 _Ack = tuple[_Index, _Index, _Bytes]
@@ -110,9 +114,13 @@ class TaskFrag(_Strict):
 
 
 class Zerocopy(_Strict):
-    """MSG_ZEROCOPY: offset in its page of each segment, and the size in bytes of the folio behind the payload."""
+    """MSG_ZEROCOPY: offset in its page of each segment, and the size in bytes of the folios behind the payload.
 
-    offsets: tuple[_PageOffset, _PageOffset, _PageOffset]
+    Payload is what stands between the first and the last of three segments or more, the second of two, and one alone;
+    the others lie in pages of 4 KiB. A segment begins in a page of its own, not where another ends.
+    """
+
+    offsets: _list(_PageOffset, 1, MAX_IOV)
     payload_folio: Literal[*(PAGE_SIZE << order for order in range(10))]
 
 
@@ -120,8 +128,9 @@ class Message(_Strict):
     """One message: the calls that sent it, and what the recording knows of windows and ACKs.
 
     `calls` are tuples that begin with their name: ("sendmsg", [bytes of each segment], flag bits),
-    ("sendfile", file offset, bytes), ("splice", [(kind, offset, bytes)], flag bits), ("cork", 0 or 1).
-    `goals` are (call, flush, mss, size_goal in bytes), `acks` are (call, flush, bytes of the message).
+    ("sendfile", file offset, bytes), ("splice", [(kind, offset, bytes)], flag bits), ("cork", 0 or 1), ("nodelay", 0
+    or 1). `goals` are (call, flush, mss, size_goal in bytes), `acks` are (call, flush, bytes of the message).
+    `max_segments` is what pacing lets into one skb, `max_window` the largest window that the peer has offered.
     """
 
     calls: _list(_Call, 1)
@@ -129,22 +138,10 @@ class Message(_Strict):
     cwnd: _whole(1, MAX_CWND)
     goals: _list(_Goal, at_most=SCHEDULE)
     acks: _list(_Ack, at_most=SCHEDULE)
+    max_segments: Annotated[int | None, Field(ge=1, le=GSO_MAX_SEGS)] = None
+    max_window: _Window = None
     expect: _Dropped = None
     skbs: _Dropped = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> "Message":
-        total_bytes = sum(map(call_bytes, self.calls))
-        if total_bytes > MAX_BYTES:
-            raise _wrong("calls", f"{total_bytes} bytes in one message, more than {MAX_BYTES}")
-        for place, call in enumerate(self.calls):
-            end = max(file_ends(call), default=0)
-            if end > MAX_BYTES:
-                raise _wrong(f"calls[{place}]", f"reads up to byte {end} of a file; the model's file has {MAX_BYTES}")
-        for place, (_, _, acked_bytes) in enumerate(self.acks):
-            if acked_bytes > total_bytes:
-                raise _wrong(f"acks[{place}][2]", f"{acked_bytes} bytes of a message of {total_bytes}")
-        return self
 
 
 class Scenario(_Strict):
@@ -156,40 +153,21 @@ class Scenario(_Strict):
     nodelay: _whole(0, 1)
     task_frag: TaskFrag | None = None
     zerocopy: Zerocopy | None = None
+    so_zerocopy: _whole(0, 1) = 1
+    file_size: _Bytes | None = None
+    max_window: _Window = None
     messages: _list(Message, 1)
     kind: _Dropped = None
+    want: _Dropped = None
 
     @model_validator(mode="after")
     def _complete(self) -> "Scenario":
         first_goals = self.messages[0].goals
         if not first_goals or first_goals[0][:2] != (0, 0):
             raise _wrong("messages[0].goals", "must begin with [0, 0, mss, size_goal], in force before the first call")
-        for place, message in enumerate(self.messages):
-            for number, call in enumerate(message.calls):
-                if call[0] != "sendmsg" or not call[2] & SENDMSG_FLAGS["MSG_ZEROCOPY"]:
-                    continue
-                where = f"messages[{place}].calls[{number}]"
-                if self.zerocopy is None:
-                    raise _wrong("zerocopy", f"missing, and {where} carries MSG_ZEROCOPY")
-                if len(call[1]) > len(self.zerocopy.offsets):
-                    raise _wrong(f"{where}[1]", "more segments than zerocopy.offsets says places of")
+        for field, text in find_impossible(self):
+            raise _wrong(field, text)
         return self
-
-
-def call_bytes(call: tuple) -> int:
-    """Return how many bytes a call of `Message.calls` sends."""
-    if call[0] == "sendmsg":
-        return sum(call[1])
-    if call[0] == "splice":
-        return sum(piece[2] for piece in call[1])
-    return call[2] if call[0] == "sendfile" else 0
-
-
-def file_ends(call: tuple) -> list[int]:
-    """Return where in the file each read of a call of `Message.calls` ends, in bytes."""
-    if call[0] == "splice":
-        return [offset + size_bytes for kind, offset, size_bytes in call[1] if kind == "file"]
-    return [call[1] + call[2]] if call[0] == "sendfile" else []
 
 
 def read_lines(path: str | Path) -> list[tuple[int, bytes]]:
@@ -214,10 +192,21 @@ def read_lines(path: str | Path) -> list[tuple[int, bytes]]:
 def parse_scenario(line: bytes, where: str) -> Scenario:
     """Return the connection that a line of JSON describes; an InputError begins with `where`."""
     try:
-        return Scenario.model_validate_json(line)
+        scenario = Scenario.model_validate_json(line)
+        json.loads(line, object_pairs_hook=_once)
+        return scenario
     except ValidationError as error:
-        tags = {"sendmsg", "sendfile", "splice", "cork", "vmsplice", "file"}
+        tags = {"sendmsg", "sendfile", "splice", "cork", "nodelay", "vmsplice", "file", "socket"}
         raise InputError(f"{where}: {first_error(error, 'line', tags)}") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object in which a name stands twice: JSON leaves open which of its values is meant."""
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{ascii(twice[0])[1:-1]:.60}: stands twice in one object")
 
 
 def read_scenarios(path: str | Path) -> list[tuple[str, Scenario]]:

@@ -1,6 +1,7 @@
 """The counters of a run, and how its messages ended."""
 
 from collections import namedtuple
+from collections.abc import Sequence
 
 from splicelab.kernel import world as kernel
 from splicelab.result import Result
@@ -33,3 +34,11 @@ class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
         import pandas as pd  # late: the command line's predictions need no table
 
         return pd.DataFrame({"counted": self._asdict()}).rename_axis("counter")
+
+
+def total(tallies: Sequence[Tally]) -> Tally:
+    """Return the sum of some runs' counters, of those at a peak the largest; the first one's word for what broke."""
+    columns = zip(Tally._fields, zip(*tallies, strict=True), strict=True)
+    summed = Tally(*(max(values) if "peak" in name else sum(values) for name, values in columns))
+    summed.broke = next((one.broke for one in tallies if one.broke), "")
+    return summed

@@ -19,6 +19,7 @@ BY_REFERENCE = "send attach:header attach:payload attach:trailer"
 PROGRAMS = {
     "plain_copy": "kmalloc; write; send copy:header copy:payload copy:trailer; kfree",
     "piecewise": "kmalloc; write; send copy:header MORE; send attach:payload MORE; send copy:trailer; kfree",
+    "three_calls": "kmalloc; write; send copy:header MORE; send attach:payload MORE; send copy:trailer; kfree",
     "kill_notlast": "kmalloc; write; send copy:header MORE; send attach:payload; send copy:trailer; kfree",
     "copy_in_stack": "kmalloc; write; send copy:header attach:payload copy:trailer; kfree",
     "fix_callers": f"frag_alloc; write; {BY_REFERENCE}; put_page",

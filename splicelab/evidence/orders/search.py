@@ -101,11 +101,6 @@ class Verdicts(Result, dict[str, Verdict]):
         columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
         return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
-    @property
-    def text(self) -> str:
-        """The table."""
-        return repr(self.table)
-
 
 def search(name: str, start: World) -> Verdict:
     """Visit every state once, the nearest first: two orders that meet in a state are followed as one.

@@ -1,0 +1,127 @@
+"""Each alternative's message predicted by the model first, and then sent to the kernel of this machine."""
+
+import json
+import platform
+import re
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+from tqdm import tqdm
+
+from splicelab.evidence.counted.patterns import observe, pattern_calls
+from splicelab.evidence.counted.run import segment_bytes
+from splicelab.evidence.counted.scenarios import parse_scenario
+from splicelab.evidence.live.loops import COUNTS, ROUTES
+from splicelab.evidence.live.sockets import Shape, Wire, open_wire
+from splicelab.kernel.profiles import PROFILES
+from splicelab.kernel.world import MSG_MORE, PAGE_SIZE
+from splicelab.result import Result
+
+PAYLOADS, QUICK_PAYLOADS = (100, 1024, 4096, 16384, 32768, 65536, 131072), (1024, 16384, 65536)
+PATTERNS = dict.fromkeys(ROUTES, ("one sendmsg", "nothing")) | {"piecewise": ("sendfile between", "MSG_MORE")}
+PATTERNS |= dict.fromkeys(("fix_callers", "rewrite_helper"), ("one splice", "nothing"))
+COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
+STALLED = "plain_copy, MORE to the end"
+LEAST = Shape(1, 1, 1)
+WINDOW_SEGMENTS, MTU = 10, 65536  # what the connection has been given when it is warm; of loopback
+REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
+
+
+@dataclass(frozen=True, repr=False)
+class Forecast(Result):
+    """What was predicted of each message, and observed: columns scenario, what, predicted, observed, agrees, why.
+
+    ``why`` explains a disagreement, where it can be explained. ``skb_bytes`` is what this kernel charges more for an
+    skb itself than the profile: that depends on its configuration (how long headers can be), so it is read first.
+    """
+
+    kernel: str
+    profile: str
+    table: pd.DataFrame
+    skb_bytes: int = 0
+
+    @property
+    def text(self) -> str:
+        """A line that is the same on every machine."""
+        return "live: what was predicted, and what this kernel did; see table"
+
+
+def newest_profile(release: str) -> str:
+    """Return the newest profile of an unpatched kernel that is not newer than this one; the oldest if all are."""
+    running = tuple(map(int, re.findall(r"\d+", release)[:2]))
+    plain = {tuple(map(int, key.split("."))): key for key in PROFILES if "+" not in key}
+    return plain[max((version for version in plain if version <= running), default=min(plain))]
+
+
+def forecast(payloads: tuple[int, ...] = PAYLOADS, progress: bool | None = None) -> Forecast:
+    """Predict, send, observe: each alternative with each payload, behind a header of 48 bytes, before a trailer of 4.
+
+    Raises LiveError where this machine cannot send one of these ways.
+    """
+    release = platform.release()
+    profile, rows = newest_profile(release), []
+    with open_wire(LEAST) as wire:
+        held_bytes = observe_message(wire, STALLED)["truesize queued"]
+    skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile)["truesize queued"]
+    cases = [(route, Shape(payload_bytes=size)) for size in payloads for route in (*ROUTES, STALLED)]
+    for route, shape in tqdm(cases, "predict, send", disable=None if progress is None else not progress, leave=False):
+        predicted, with_ack = (predict_message(route, shape, profile, acks, skb_bytes) for acks in (False, True))
+        with open_wire(shape) as wire:
+            observed = observe_message(wire, route)
+        for what, said in predicted.items():
+            is_same, why = said == observed[what], ""
+            if not is_same and observed["bytes sent again"]:
+                why = f"{observed['bytes sent again']} bytes were sent again: an ACK came late"
+            elif not is_same and observed[what] == with_ack[what]:
+                why = "as the model predicts where an ACK comes between two calls"
+            rows.append((f"{route}, {shape}", what, said, observed[what], is_same, why))
+    return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
+
+
+def predict_message(route: str, shape: Shape, profile: str, acks: bool = False, skb_bytes: int = 0) -> dict[str, int]:
+    """Return what an unprivileged program will see of one message, if its kernel does as the model.
+
+    ``acks`` says whether the receiver ACKs what has left whenever a call returns, or when all have; ``skb_bytes`` is
+    that of `Forecast`.
+    """
+    calls = pattern_calls(*PATTERNS.get(route, PATTERNS["plain_copy"]), *shape)
+    is_pinned = route == "attach_callback"
+    if route not in PATTERNS or is_pinned:
+        calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
+    goals = [[0, 0, *segment_bytes(MTU)]]
+    message = {"calls": calls, "receiver_reads": "after_message", "cwnd": WINDOW_SEGMENTS, "goals": goals, "acks": []}
+    line = {"id": route, "kernel": "6.12", "mtu": MTU, "nodelay": 1, "messages": [message]}
+    line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
+    scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
+    seen = observe(scenario, acks_each_call=acks or len(calls) == 1)
+    waiting_bytes = seen.counters["unsent_bytes"]
+    waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > sum(shape) - waiting_bytes]
+    segments = len(seen.counters["skbs"]) - len(waiting)
+    return {
+        "calls": len(calls) + (len(shape) if calls[0][0] == "splice" else 0),  # three to fill the pipe
+        "segments": segments,
+        "data segments": segments,
+        "bytes sent": sum(shape) - waiting_bytes,
+        "bytes not ACKed": waiting_bytes,
+        "bytes not sent": waiting_bytes,
+        "truesize queued": sum(skb.truesize + skb_bytes for skb in waiting),
+        "completions": int(is_pinned),
+        "copied": int(is_pinned),  # what a receiver on the same machine gets is copied after all
+    }
+
+
+def observe_message(wire: Wire, route: str) -> dict[str, int]:
+    """Send one message, whose receiver reads when all calls have returned ; return what it did."""
+    before = wire.at_rest()
+    if route == "attach_callback":  # completed by the ACK: the receiver must not wait for it
+        counts = wire.send(route)
+    elif route in ROUTES:
+        counts = wire.put(route, 1)
+        wire.finish(wire.begin(1))
+    else:
+        wire.sender.sendmsg([wire.meant[: wire.message_bytes].data], [], MSG_MORE)
+        counts = dict.fromkeys(COUNTS, 0) | {"calls": 1}
+        time.sleep(REST_S)
+    after = wire.at_rest()
+    return counts | {name: after[name] - before[name] for name in after}

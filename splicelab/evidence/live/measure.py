@@ -1,0 +1,103 @@
+"""What a message costs on this kernel: each alternative in turn, in several processes, over header and payload.
+
+``python -m splicelab.evidence.live.measure JSON`` is one of these processes: a line of JSON for each shape and heat.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.sockets import HEATS, LiveError, Shape, Wire, open_wire
+from splicelab.paths import REPOSITORY
+
+AGAIN = "plain_copy, again"  # the A/A row
+COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
+SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144)}
+QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
+TRAILER_BYTES = 4
+FULL = {"processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
+QUICK = {"processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
+DEADLINE_S = 300
+
+
+def time_route(wire: Wire, route: str, messages: int) -> list[float]:
+    """Return COSTS of a message, until the last byte has been received; CPU time is that of the sending thread."""
+    used, start_ns = resource.getrusage(resource.RUSAGE_THREAD), time.perf_counter_ns()
+    counts = wire.send(route, messages)
+    ns, now = time.perf_counter_ns() - start_ns, resource.getrusage(resource.RUSAGE_THREAD)
+    cpu_ns = [1e9 * (now.ru_utime - used.ru_utime), 1e9 * (now.ru_stime - used.ru_stime)]
+    return [value / messages for value in (ns, *cpu_ns, counts["calls"])]
+
+
+def measure_here(shape: Shape, heat: str, rounds: int, sample_ms: float) -> dict[str, list[list[float]]]:
+    """Return for each alternative, and once more for the first, COSTS in each of the rounds, which take turns."""
+    slots = {route: route for route in ROUTES} | {AGAIN: ROUTES[0]}
+    with open_wire(shape, heat) as wire:
+        messages = 8
+        while time_route(wire, ROUTES[0], messages)[0] * messages < sample_ms * 1e6:
+            messages *= 2
+        for route in slots.values():
+            wire.send(route, messages)
+        costs = {name: [] for name in slots}
+        for turn in range(rounds):
+            for name in slots if turn % 2 else reversed(slots):
+                costs[name].append(time_route(wire, slots[name], messages))
+    return costs
+
+
+def _child(job: dict) -> Iterator[dict]:
+    """Measure in a process of its own and yield what it says; end it whatever happens."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "splicelab.evidence.live.measure", json.dumps(job)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield from map(json.loads, child.stdout)
+        if child.wait(DEADLINE_S):
+            raise LiveError(f"live: {(child.stderr.read().strip().splitlines() or ['a process was ended'])[-1]}")
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def measure(sizes: dict = SIZES, progress: bool | None = None, **how) -> pd.DataFrame:
+    """Measure every alternative over sizes of header and payload (FULL says how, unless given); a row each.
+
+    Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (medians of a process), and
+    the quartiles of its time, first_ns and third_ns. Raises LiveError where a run does not end as it must.
+    """
+    how, rows = FULL | how, []
+    shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*sizes.values())]
+    job = {"cells": [*product(shapes, how["heats"])], "rounds": how["rounds"], "sample_ms": how["sample_ms"]}
+    total = how["processes"] * len(job["cells"])
+    with tqdm(total=total, desc="live", disable=None if progress is None else not progress, leave=False) as bar:
+        for process in range(how["processes"]):
+            for cell in _child(job):
+                for name, costs in cell["costs"].items():
+                    first_ns, third_ns = np.percentile([cost[0] for cost in costs], (25, 75))
+                    medians = np.median(costs, axis=0)
+                    rows.append((name, *cell["shape"], cell["heat"], process, *medians, first_ns, third_ns))
+                bar.update()
+    columns = ["alternative", *Shape._fields, "heat", "process", *COSTS, "first_ns", "third_ns"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def main(text: str) -> None:
+    """Measure the cells of a job and print each when it is done."""
+    job = json.loads(text)
+    for shape, heat in job["cells"]:
+        costs = measure_here(Shape(*shape), heat, job["rounds"], job["sample_ms"])
+        print(json.dumps({"shape": shape, "heat": heat, "costs": costs}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,154 @@
+"""A live run as one result: predicted and observed, what a message costs, from which payload on a way is cheaper."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from splicelab.errors import InputError, one_of
+from splicelab.evidence.live.forecast import PAYLOADS, QUICK_PAYLOADS, Forecast, forecast
+from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.measure import COSTS, QUICK, QUICK_SIZES, measure
+from splicelab.evidence.live.sockets import LiveError, Shape
+from splicelab.evidence.timed.timing import describe, environment
+from splicelab.paths import data_path
+from splicelab.result import Result
+
+PLAIN = ROUTES[0]
+KEYS = ["alternative", *Shape._fields, "heat"]
+
+
+@dataclass(frozen=True, repr=False)
+class LiveRun(Result):
+    """What this kernel did: ``predictions``, and ``samples`` with a row an alternative, a shape and a process.
+
+    ``provenance`` says which kernel and machine; ``stored_because`` why a stored run stands here, if it does; ``view``
+    is the cost, the header in bytes and the heat that the picture shows.
+    """
+
+    predictions: Forecast
+    samples: pd.DataFrame
+    provenance: str
+    stored_because: str = ""
+    view: tuple[str, int, str] = (COSTS[0], 48, "hot")
+
+    @property
+    def text(self) -> str:
+        """A line that is the same on every machine."""
+        return "live: what a message costs, see picture and table"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row an alternative and a shape: medians over processes, low and high of the time.
+
+        The interval goes from the lowest lower quartile of a process to the highest upper one.
+        """
+        groups = self.samples.groupby(KEYS, sort=False)
+        ends = groups.agg(low=("first_ns", "min"), high=("third_ns", "max"))
+        return groups[list(COSTS)].median().join(ends).reset_index()
+
+    def curves(self, header_bytes: int, heat: str) -> pd.DataFrame:
+        """Return the costs by payload: columns (cost, alternative)."""
+        table = self.table.query("header_bytes == @header_bytes and heat == @heat")
+        return table.pivot(index="payload_bytes", columns="alternative", values=[*COSTS, "low", "high"])
+
+    @cached_property
+    def break_even(self) -> pd.DataFrame:
+        """From which payload on an alternative takes less time than plain copy, with its interval; none: NaN.
+
+        ``low`` and ``high`` take the ends of both intervals, for and against it.
+        """
+        rows = []
+        for header_bytes, heat in self.table[["header_bytes", "heat"]].drop_duplicates().itertuples(index=False):
+            costs = self.curves(header_bytes, heat)
+            for name in ROUTES[1:]:
+                pairs = (("ns_per_message", "ns_per_message"), ("low", "high"), ("high", "low"))
+                found = [crossing(costs[mine][name] / costs[plain][PLAIN]) for mine, plain in pairs]
+                rows.append((name, header_bytes, heat, *found))
+        return pd.DataFrame(rows, columns=["alternative", "header_bytes", "heat", "payload_bytes", "low", "high"])
+
+    @cached_property
+    def parts(self) -> pd.DataFrame:
+        """What the time is made of, fitted (no part below zero): ns a message, a call, a page attached, a byte copied.
+
+        Pages and bytes are received as well, which is in their part. The last row is the median distance of a measured
+        time from the fit, as a share of the time.
+        """
+        from scipy.optimize import nnls
+
+        rows = self.table.query("heat == 'hot'")
+        is_spliced = rows.alternative.isin(("piecewise", "fix_callers", "rewrite_helper"))
+        pages = np.where(is_spliced, -(-rows.payload_bytes // 4096), 0)
+        small = rows.header_bytes + rows.trailer_bytes
+        copied = np.where(is_spliced, np.where(rows.alternative == "fix_callers", 0, small), rows.payload_bytes + small)
+        parts = np.column_stack([np.ones(len(rows)), rows.calls_per_message, pages, copied])
+        ns = rows.ns_per_message.to_numpy()
+        fitted, _ = nnls(parts / ns[:, None], np.ones(len(rows)))  # each row counts alike
+        names = ["a message", "a call", "a page attached", "a byte copied"]
+        off = float(np.median(abs(parts @ fitted / ns - 1)))
+        return pd.DataFrame({"ns": [*fitted, off]}, [*names, "off by (share, median)"])
+
+    def show(self, cost: str = COSTS[0], header_bytes: int = 48, heat: str = "hot") -> "LiveRun":
+        """Return the same run with another cost, header or heat in its picture."""
+        one_of("cost", cost, COSTS)
+        return replace(self, view=(cost, header_bytes, heat))
+
+    def plain(self) -> dict:
+        """Return plain numbers, as the command line prints them as JSON."""
+        tables = {"predictions": self.predictions.table, "measurements": self.table, "break_even": self.break_even}
+        said = {"kernel": self.predictions.kernel, "profile": self.predictions.profile}
+        return said | {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
+
+
+def live(quick: bool = False, progress: bool | None = None, stored: bool = False) -> LiveRun:
+    """Send the alternatives to this machine's kernel over loopback: predict, observe, and measure what they cost.
+
+    Some minutes, or below 20 s when ``quick``; a bar shows how far it is, and an interrupt leaves nothing behind. Where
+    this machine cannot do it, or ``stored`` is asked for, the result is the run in data/live, and says so.
+
+    Examples
+    --------
+    >>> from splicelab import live
+    >>> live(stored=True)
+    live: what a message costs, see picture and table
+    """
+    because = "a stored run was asked for"
+    if not stored:
+        try:
+            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS, progress)
+            samples = measure(QUICK_SIZES, progress, **QUICK) if quick else measure(progress=progress)
+            return LiveRun(predictions, samples, describe(environment()))
+        except LiveError as error:
+            because = str(error)
+    try:
+        kept = json.loads(data_path("live", "run.json").read_text(encoding="utf-8"))
+        told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"])
+        return LiveRun(told, pd.DataFrame(kept["samples"]), kept["provenance"], because)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"data/live/run.json: {type(error).__name__}: {error}; restore it from git") from None
+
+
+def keep(run: LiveRun, path: Path) -> None:
+    """Write a run down for machines that cannot do one: in one step, numbers to four digits."""
+    told = run.predictions
+    said = {"provenance": run.provenance, "kernel": told.kernel, "profile": told.profile, "skb_bytes": told.skb_bytes}
+    for name, table in (("predictions", told.table), ("samples", run.samples)):
+        said[name] = json.loads(table.to_json(orient="records", double_precision=1))
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(said, separators=(",", ":")) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+def crossing(ratio: pd.Series) -> float:
+    """Return from which payload on a ratio stays below 1, between the sizes on a line over their logarithms."""
+    below = ratio.to_numpy() < 1
+    if not below[-1]:
+        return np.nan
+    first = len(below) - int(np.argmin(below[::-1])) if not below.all() else 0
+    if first == 0:
+        return float(ratio.index[0])
+    x, y = np.log(ratio.index[first - 1 : first + 1]), np.log(ratio.iloc[first - 1 : first + 1])
+    return float(np.exp(x[0] + (x[1] - x[0]) * y.iloc[0] / (y.iloc[0] - y.iloc[1])))

@@ -1,0 +1,68 @@
+"""What a message costs on this machine's kernel, against its payload; where a way becomes cheaper is marked."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from splicelab.evidence.live.run import LiveRun
+from splicelab.show.canvas import Drawing, shows
+from splicelab.show.style import LIVE, axis_label, new_figure
+
+# Colour, marker and line of an alternative, and its system calls.
+LOOKS = {
+    "plain_copy": ("#111111", "o", "-", "sendmsg"),
+    "piecewise": ("#0072B2", "s", "--", "send, sendfile, send"),
+    "fix_callers": ("#009E73", "^", "-.", "3 into a pipe, splice"),
+    "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
+    "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),
+}
+LABELS = {
+    "ns_per_message": "ns a message",
+    "cpu_user_ns": "sender's CPU in user mode, ns a message",
+    "cpu_kernel_ns": "sender's CPU in the kernel, ns a message",
+    "calls_per_message": "system calls a message",
+}
+
+
+@shows(LiveRun)
+class CostCurves(Drawing):
+    """A line an alternative, its interval behind it; a ring where it becomes cheaper than plain copy."""
+
+    def __init__(self, result: LiveRun):
+        self.figure, axes = new_figure(9.5, 4.4)
+        sizes = sorted(result.table.payload_bytes.unique())
+        axes.set(xscale="log", yscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3), xlabel="payload (bytes)")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter(FuncFormatter("{:,.0f}".format))
+        axes.grid(axis="y")
+        self.axes, self.lines, self.spreads, self.rings = axes, {}, {}, {}
+        for name, (colour, marker, line, calls) in LOOKS.items():
+            look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{name.replace('_', ' ')}: {calls}"}
+            (self.lines[name],) = axes.plot(sizes, np.ones(len(sizes)), **look)
+            self.spreads[name] = axes.vlines(sizes, 1, 1, color=colour, alpha=0.4, linewidth=4)
+            (self.rings[name],) = axes.plot([], [], "o", ms=14, mfc="none", mec=colour, mew=2)
+        self.figure.legend(loc="outside lower center", ncols=2)
+        self.moving = []
+
+    @classmethod
+    def of(cls, result: LiveRun) -> "CostCurves":
+        """Return a drawing with a place for each payload of a run."""
+        return cls(result)
+
+    def update(self, result: LiveRun) -> None:
+        """Show a cost of a run."""
+        cost, header_bytes, heat = result.view
+        curves, is_time = result.curves(header_bytes, heat), cost == "ns_per_message"
+        even = result.break_even.query("header_bytes == @header_bytes and heat == @heat").set_index("alternative")
+        for name, line in self.lines.items():
+            y = curves[cost][name]
+            line.set_data(y.index, np.maximum(y, 1))
+            ends = zip(y.index, curves["low"][name], curves["high"][name], strict=True)
+            self.spreads[name].set_segments([((x, low), (x, high)) for x, low, high in ends] if is_time else [])
+            at = even.payload_bytes.get(name, np.nan) if is_time else np.nan
+            self.rings[name].set_data([at], [np.interp(at, y.index, y) if at == at else np.nan])
+        values = curves[cost].to_numpy()
+        self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
+        self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
+        where = "a stored run" if result.stored_because else "on this machine"
+        self.axes.set_title(f"Linux {result.predictions.kernel}, {where}: header {header_bytes} bytes, {heat} payload")

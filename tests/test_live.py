@@ -1,0 +1,271 @@
+"""Live runs: loops do what their twin does, what is predicted happens, and on a bad day a run ends in a sentence."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import live_twin
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from legible import assert_legible
+
+from splicelab.evidence.live import loops, sockets
+from splicelab.evidence.live.forecast import forecast, newest_profile, predict_message
+from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.measure import _child, measure
+from splicelab.evidence.live.run import crossing, keep, live
+from splicelab.evidence.live.sockets import LiveError, Shape, open_wire
+from splicelab.paths import REPOSITORY
+from splicelab.show.live import CostCurves
+
+SMALL = Shape(48, 4096, 4)
+
+
+def can_splice():
+    try:
+        with open_wire(SMALL) as wire:
+            wire.send("fix_callers")
+    except LiveError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not can_splice(), reason="this machine does not let a program splice to a socket")
+
+
+def open_things():
+    """Return how many sockets, pipes, payload files and receiving threads there are."""
+    descriptors = []
+    for link in os.scandir("/proc/self/fd"):
+        with suppress(OSError):  # that of the folder itself
+            descriptors.append(os.readlink(link.path).partition(":")[0])
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("receiver")]
+    return [descriptors.count(kind) for kind in ("socket", "pipe", "/memfd")], len(threads)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open():
+    before = open_things()
+    yield
+    assert open_things() == before
+
+
+@given(
+    st.sampled_from(ROUTES),
+    st.builds(Shape, st.integers(1, 4096), st.integers(1, 200_000), st.integers(1, 4096)),
+    st.integers(1, 12),
+)
+def test_loops_and_twin_make_the_same_calls_and_every_byte_arrives(route, shape, messages):
+    counts = []
+    for side in (loops, live_twin):
+        with open_wire(shape, side=side) as wire:
+            counts.append(wire.send(route, messages))
+            assert wire.state.tolist() == [messages * sum(shape), 0]
+    assert counts[0] == counts[1]
+    assert counts[0]["completions"] == messages * (route == "attach_callback")
+
+
+def test_what_is_predicted_happens_or_is_explained():
+    told = forecast((100, 4096, 65536), progress=False)
+    odd = told.table[~told.table.agrees & (told.table.why == "")]
+    assert odd.empty, odd.to_string()
+    assert told.table.agrees.mean() > 0.9 and set(told.table.scenario.str.split(",").str[0]) >= set(ROUTES)
+    assert told.text == "live: what was predicted, and what this kernel did; see table"
+
+
+@pytest.mark.parametrize(
+    ("release", "profile"),
+    [
+        ("6.1.0-28-amd64", "6.1"),
+        ("6.5.0", "6.1"),
+        ("6.12.9+", "6.12"),
+        ("6.18.44-x", "6.17"),
+        ("5.10", "6.1"),
+        ("7.2", "6.17"),
+    ],
+)
+def test_the_profile_is_the_newest_that_is_not_newer(release, profile):
+    assert newest_profile(release) == profile
+
+
+def test_predictions_by_hand():
+    three = predict_message("piecewise", SMALL, "6.12")
+    assert (three["calls"], three["data segments"], three["bytes sent"]) == (3, 2, 4148)
+    assert predict_message("fix_callers", SMALL, "6.12")["data segments"] == 1
+    waits = predict_message("plain_copy, MORE to the end", SMALL, "6.12")
+    assert (waits["bytes not sent"], waits["data segments"]) == (4148, 0)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("heat", sockets.HEATS)
+def test_tiny_buffers_and_full_pipes_only_cost_calls(route, heat, monkeypatch):
+    monkeypatch.setattr(sockets, "PIPE_BYTES", 4096)
+    with open_wire(Shape(48, 300_000, 4), heat, buffer_bytes=4096) as wire:
+        assert wire.send(route, 3)["calls"] >= 3
+
+
+def test_a_call_that_a_signal_interrupts_is_made_again():
+    hits = []
+    before = signal.signal(signal.SIGALRM, lambda *_: hits.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    try:
+        with open_wire(Shape(48, 1 << 20, 4)) as wire:
+            for route in ROUTES[:4]:
+                wire.send(route, 40)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert hits
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_peer_that_resets_is_a_sentence_at_once(route):
+    with open_wire(Shape(48, 65536, 4)) as wire:
+        wire.receiver.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wire.receiver.close()
+        start_s = time.monotonic()
+        with pytest.raises(LiveError, match=f"live: {route}: "):
+            wire.put(route, 1000)
+        assert time.monotonic() < start_s + sockets.DEADLINE_S
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_receiver_that_never_reads_ends_at_the_deadline(route, monkeypatch):
+    monkeypatch.setattr(sockets, "DEADLINE_S", 1)
+    with open_wire(Shape(48, 65536, 4)) as wire:
+        with pytest.raises(LiveError, match="Resource temporarily unavailable"):
+            wire.put(route, 1000)
+
+
+def test_wrong_bytes_are_noticed():
+    with open_wire(SMALL) as wire:
+        wire.meant[100] += 1
+        with pytest.raises(LiveError, match="1 of 4148 bytes came wrong"):
+            wire.send("plain_copy")
+
+
+def test_without_descriptors_it_is_a_sentence():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 2, hard))
+    try:
+        with pytest.raises(LiveError, match="Too many open files"), open_wire(SMALL):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 on loopback")
+    with open_wire(SMALL, host="::1") as wire:
+        wire.send("fix_callers", 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((0, 1, 1), "header: 0 bytes"), ((48, 0, 4), "payload: 0 bytes"), ((48, 1, 4097), "trailer: 4097")],
+)
+def test_a_shape_out_of_bounds_is_refused(shape, said):
+    with pytest.raises(ValueError, match=said), open_wire(Shape(*shape)):
+        pass
+
+
+def test_a_run_that_is_given_up_ends_its_process():
+    cells = [[[48, 4096, 4], "hot"]] * 500
+    found = _child({"cells": cells, "rounds": 2, "sample_ms": 1.0})
+    assert next(found)["shape"] == [48, 4096, 4]
+    found.close()
+    children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
+    assert children.stdout == ""
+
+
+def test_a_run_measures_every_way_and_again_the_first(tmp_path):
+    sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
+    samples = measure(sizes, False, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
+    assert len(samples) == 2 * 2 * (len(ROUTES) + 1) and (samples.ns_per_message > 100).all()
+    assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
+    run = live(stored=True)
+    keep(run, tmp_path / "run.json")
+    again = json.loads((tmp_path / "run.json").read_text())
+    assert len(again["samples"]) == len(run.samples) and list(tmp_path.iterdir()) == [tmp_path / "run.json"]
+
+
+def test_the_stored_run_says_so_and_has_every_part():
+    run = live(stored=True)
+    assert run.stored_because == "a stored run was asked for" and "cpu" in run.provenance
+    assert {"kernel", "profile", "predictions", "measurements", "break_even"} == set(run.plain())
+    assert run.parts.ns[:-1].ge(0).all() and run.predictions.table.agrees.mean() >= 0.98
+    figure = CostCurves.picture(run.show("cpu_kernel_ns", 1024, "cold"))
+    assert "stored run" in figure.axes[0].get_title("left")
+    assert_legible(figure)
+
+
+def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
+    def refuse(*_):
+        raise LiveError("live: no splice here")
+
+    monkeypatch.setattr("splicelab.evidence.live.run.forecast", refuse)
+    assert live(quick=True).stored_because == "live: no splice here"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "found"),
+    [
+        ([2, 1.5, 1.2], None),
+        ([0.9, 0.8, 0.7], 1000),
+        ([2, 0.5, 0.4], 2000),
+        ([0.5, 2, 0.5], 6324.6),
+        ([2, 2, 0.5], 6324.6),
+    ],
+)
+def test_from_where_on_a_ratio_stays_below_one(ratio, found):
+    at = crossing(pd.Series(ratio, index=[1000, 4000, 10000]))
+    assert np.isnan(at) if found is None else at == pytest.approx(found, rel=1e-4)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_an_ordinary_user_can(tmp_path):
+    code = "from splicelab.evidence.live.forecast import forecast; print(forecast((4096,), False).table.agrees.mean())"
+    options = {"user": 65534, "cwd": "/", "capture_output": True, "text": True, "timeout": 120}
+    env = {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, **options)
+    assert float(done.stdout) > 0.9, done.stderr
+
+
+@pytest.mark.soak
+@given(
+    st.sampled_from(ROUTES),
+    st.integers(1, 100_000),
+    st.sampled_from(["receiver", "sender"]),
+    st.integers(0, 2000),
+)
+def test_faults_leak_nothing(route, payload_bytes, fault, after_us):
+    before = open_things()
+
+    def end():
+        with suppress(OSError):  # the run may be over
+            {"receiver": wire.receiver, "sender": wire.sender}[fault].shutdown(socket.SHUT_RDWR)
+
+    with suppress(LiveError):
+        with open_wire(Shape(48, payload_bytes, 4)) as wire:
+            timer = threading.Timer(after_us / 1e6, end)
+            timer.start()
+            try:
+                wire.send(route, 20)
+            finally:
+                timer.join()
+    assert open_things() == before
