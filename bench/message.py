@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import twin
 from splicelab.alternatives import BUILT_IN
-from splicelab.callers import load_callers
+from splicelab.callers import Message, load_callers
 from splicelab.evidence.counted.run import lay_plan, open_world, run_messages, segment_bytes
 from splicelab.kernel.frag import PAGE_FRAG_DOWN, TASK_FRAG
 from splicelab.kernel.message import PAYLOAD, open_run
@@ -40,7 +40,7 @@ def digest(counted: list[int]) -> int:
 def open_model(payload_bytes: int = PAYLOAD_BYTES, memory=None):
     """Return a machine, of its own if it is not given one, with the message laid out and nothing sent."""
     w = open_world(PROFILE, new_world() if memory is None else memory)
-    lay_plan(w, load_callers()[CALLER], PROFILE, payload_bytes, None, {})
+    lay_plan(w, Message(load_callers()[CALLER], payload_bytes), PROFILE, {})
     plan, sk = w.plan[0], w.sock[0]
     plan.allocator, plan.flag = PAGE_FRAG_DOWN, 1
     sk.mss = sk.size_goal = sk.half_window = MSS

@@ -142,11 +142,17 @@ class Caller(BaseModel):
         return Message(self, payload_bytes, trailer_bytes).sends(kernel)
 
     def operation(
-        self, payload_bytes: int, segment_bytes: int, *, header_digest: bool = False, **how
+        self,
+        payload_bytes: int,
+        segment_bytes: int,
+        *,
+        header_digest: bool = False,
+        page_offset_bytes: int = 0,
+        **how: int | bool | None,
     ) -> "list[Message]":
         """Return the messages that carry an operation of so many bytes of payload; ``how`` are fields of `Message`.
 
-        InputError for a digest that the protocol does not have.
+        The payload begins so many bytes into its first page. InputError for a digest that the protocol does not have.
         """
         caller, messages, digest_bytes = self, [], self.header_digest_bytes if header_digest else 0
         if header_digest and not digest_bytes:
@@ -161,8 +167,8 @@ class Caller(BaseModel):
         offset_bytes = start_bytes = number = 0
         while offset_bytes < payload_bytes or number == 0:
             size_bytes = min(caller.most_bytes(segment_bytes, number), payload_bytes - offset_bytes)
-            places = {"offset_bytes": offset_bytes, "start_bytes": start_bytes, "of_bytes": payload_bytes}
-            messages.append(Message(caller, size_bytes, **places, **how))
+            places = {"start_bytes": start_bytes, "of_bytes": payload_bytes}
+            messages.append(Message(caller, size_bytes, offset_bytes=page_offset_bytes + offset_bytes, **places, **how))
             offset_bytes, number = offset_bytes + size_bytes, number + 1
             start_bytes += size_bytes + self.header_bytes + self.trailer_bytes
         if self.ack_bytes:
@@ -175,8 +181,8 @@ class Caller(BaseModel):
 class Message(NamedTuple):
     """One message of a caller. The trailer is the usual one unless given, a payload's entries are of ``entry_bytes``.
 
-    In an operation of ``of_bytes`` of payload, this message's begins at ``offset_bytes``, and ``start_bytes`` of all
-    kinds were sent before.
+    In an operation of ``of_bytes`` of payload, this message's begins ``offset_bytes`` behind a page border, and so many
+    ``start_bytes`` of all pieces were sent before.
     """
 
     caller: Caller
@@ -188,6 +194,11 @@ class Message(NamedTuple):
     start_bytes: int = 0
     of_bytes: int | None = None
 
+    @property
+    def key(self) -> str:
+        """The caller's."""
+        return self.caller.key
+
     def _sizes(self, column: str) -> dict[str, int]:
         """Return the bytes of each piece; InputError for what is never sent."""
         row, given = self.caller, self.trailer_bytes
@@ -197,6 +208,7 @@ class Message(NamedTuple):
         digest_bytes = row.data_digest_bytes if self.data_digest else 0
         sizes = {"header": row.header_bytes, "head": getattr(row, f"head_bytes_{column[6:]}"), "pad": padding_bytes}
         if row._ends_in_parts(column):
+            given = row.trailer_bytes or None if given is None else given
             if given is not None:
                 digest_bytes = row.data_digest_bytes if given >= row.data_digest_bytes else digest_bytes
                 sizes["pad"] = given - digest_bytes
@@ -218,7 +230,7 @@ class Message(NamedTuple):
             words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", words[-1][3])]
         calls = []
         for method, pieces, star, choices in words:
-            roles = {piece: "trailer" if piece in ("pad", "digest") else piece for piece in pieces}
+            roles = {piece: "trailer" if piece == "digest" else piece for piece in pieces}
             segments = [Segment(roles[piece], sizes[piece], owners[piece]) for piece in pieces if sizes[piece]]
             if "payload" in pieces and sizes["digest"] and row.digest_copies:
                 method = "copy"

@@ -3,6 +3,7 @@
 Each piece is copied, refused, or attached by reference; what is attached is stable, or will be written again.
 """
 
+from itertools import groupby
 from typing import NamedTuple
 
 OLD = "6.1"
@@ -34,6 +35,17 @@ def attach(owner, size_bytes, profile):
     return "refused" if is_frozen else "attached"
 
 
+def is_asked_and_told(asks, parts, profile):
+    """Return whether a caller's own question says that a call's pages, or its first one, may not be referenced."""
+    for _, size_bytes, owner in parts if asks != "none" else ():
+        is_wrong = attach(owner, size_bytes, "6.17" if profile == "6.17" else "6.12") == "refused"
+        if is_wrong and not (asks == "first" and is_mixed(owner, size_bytes)):
+            return True
+        if asks == "first":
+            return False
+    return False
+
+
 def pieces(send, caller, owners):
     """Yield the pieces of one call as (role, bytes, owner): a sendpage has one, a payload may be cut in units."""
     segments = send.segments
@@ -41,7 +53,8 @@ def pieces(send, caller, owners):
         role, _, owner = segments[0]
         segments = [(role, sum(segment.size_bytes for segment in segments), owner)]
     for role, size_bytes, owner in segments:
-        unit_bytes, owner = caller.payload_unit_bytes or size_bytes, owners.get(role, owner)
+        unit_bytes = caller.payload_unit_bytes or size_bytes
+        owner = owners.get("trailer" if role == "pad" else role, owner)
         while size_bytes:
             part = min(size_bytes, unit_bytes) if role == "payload" else size_bytes
             yield role, part, owner
@@ -54,7 +67,7 @@ def will_change(caller, role, owner, size_bytes, fates):
     if owner in ("stack", "static"):
         return True  # the next message is built in the same place
     usual = "kept" if role in ("head", "payload") else caller.header_fate
-    end = fates.get(role, usual)
+    end = fates.get("trailer" if role == "pad" else role, usual)
     return end == "rewritten" or end == "freed" and is_slab(owner, size_bytes)
 
 
@@ -64,10 +77,17 @@ def fate(
     """Return the Fate of one message."""
     calls = []
     for send in caller.sends(profile, payload_bytes, trailer_bytes):
-        calls.append((send.method, list(pieces(send, caller, owners))))
+        parts = list(pieces(send, caller, owners))
+        asks = caller.asks_6_1 if profile == OLD else caller.asks_6_12
+        calls.append(("copy" if is_asked_and_told(asks, parts, profile) else send.method, parts))
     if alternative == "page_per_object":
         alternative, allocator = "fix_callers", "page_per_object"
-    if alternative not in ("piecewise", "kill_notlast"):
+    if alternative == "three_calls":
+        parts = [piece for _, parts in calls for piece in parts]
+        runs = [list(run) for _, run in groupby(parts, key=lambda piece: piece[0] == "payload")]
+        splice = "copy" if profile == OLD else "splice"
+        calls = [(splice if run[0][0] == "payload" else "copy", run) for run in runs]
+    elif alternative not in ("piecewise", "kill_notlast"):
         method = "copy" if alternative == "plain_copy" or profile == OLD else "splice"
         calls = [(method, [piece for _, parts in calls for piece in parts])]
     took, is_stable = False, True

@@ -26,7 +26,7 @@ def shapes(draw):
     caller = CALLERS[draw(st.sampled_from(sorted(CALLERS)))]
     size = st.one_of(st.integers(0, 300), st.integers(0, 70_000), st.sampled_from([4096, 8192, 8193, 65536]))
     least = 0 if caller.header_bytes else 1
-    payload_bytes = min(max(draw(size), least), caller.payload_bytes_max)
+    payload_bytes = min(max(draw(size), least), caller.most_bytes(1448), caller.payload_bytes_max)
     trailer_bytes = draw(st.integers(caller.trailer_bytes_min, caller.trailer_bytes_max))
     roles = st.sampled_from(["header", "head", "payload", "trailer"])
     owners = draw(st.dictionaries(roles, st.sampled_from(OWNERS), max_size=4))
@@ -225,12 +225,15 @@ def test_count_only_counts_the_same():
         ({"alternative": "magic"}, "alternative: 'magic' is not one of plain_copy, "),
         ({"profile": "2.6"}, "profile: '2.6' is not one of 6.1, "),
         ({"allocator": "malloc"}, "allocator: 'malloc' is not one of page_frag_down, "),
-        ({"mtu": 9000}, "mtu: 9000 is not one of 1500, 65536"),
+        ({"mtu": 68}, "mtu: 68 bytes, not 576 to 65536"),
         ({"ack_delay": 64}, "ack_delay: 64 messages, not 0 to 63"),
         ({"ack_delay": -1}, "ack_delay: -1 messages, not 0 to 63"),
-        ({"payload_bytes": -1}, "siw: payload: -1 bytes, not 0 to "),
-        ({"payload_bytes": 1 << 22}, "payload: 4194304 bytes, more than "),
-        ({"payload_bytes": 1 << 20, "ack_delay": 2}, "payload: 1048596 bytes a message in flight 3 times"),
+        ({"payload_bytes": -1}, "siw: payload of one message: -1 bytes, not 0 to 65460"),
+        ({"caller": "rds", "payload_bytes": 1 << 22}, "payload: 4194304 bytes, more than "),
+        (
+            {"caller": "rds", "payload_bytes": 1 << 20, "ack_delay": 2},
+            "payload: 1048624 bytes a message in flight 3 times",
+        ),
         ({"trailer_bytes": 3}, "siw: trailer: 3 bytes, not 4 to 7"),
         ({"owners": {"header": "heap"}}, "owner: 'heap' is not one of slab, "),
         (
@@ -243,5 +246,5 @@ def test_count_only_counts_the_same():
 )
 def test_bad_input_is_one_sentence(options, message):
     with pytest.raises(InputError) as caught:
-        run(SIW, **{"alternative": "plain_copy", **options})
+        run(**{"caller": SIW, "alternative": "plain_copy", **options})
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)

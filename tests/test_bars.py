@@ -16,19 +16,19 @@ def test_bars_are_legible(caller, payload_bytes, profile):
 
 
 def test_the_longest_bar_fills_its_panel_and_none_hides_a_zero():
-    comparison = compare("siw", 65536, chosen="copy_in_stack")
+    comparison = compare("siw", 61440, chosen="copy_in_stack")
     drawing = Bars(comparison)
     drawing.update(comparison)
     sends = [bar.get_width() for bar in drawing.bars[0]]
-    assert max(sends) == 1 and sends[2] == pytest.approx(1 / 18)
-    assert [number.get_text() for number in drawing.numbers[1]][:4] == ["65,556", "20", "20", "0"]
+    assert max(sends) == 1 and sends[3] == pytest.approx(1 / 17)
+    assert [number.get_text() for number in drawing.numbers[1]][:5] == ["61,460", "20", "20", "20", "0"]
 
 
 def test_a_drawing_forgets_the_comparison_before():
     comparison = compare("iscsi_tcp", 4096, profile="6.12")
     drawing = Bars(comparison)
     drawing.update(comparison)
-    assert [(e.get_text(), e.get_color()) for e in drawing.endings][2:4] == [
+    assert [(e.get_text(), e.get_color()) for e in drawing.endings][3:5] == [
         ("refused (-EIO)", BAD),
         ("delivered", GOOD),
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.recorded.recordings import operations
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.paths import DATA
 from splicelab.tables import read_rows
 
@@ -68,62 +68,6 @@ def test_an_nfs_client_holds_back_what_more_follows():
     assert calls("sunrpc_client", "6.1", 0) == [("copy", 184, "")]
 
 
-FLAG_BITS = {"MORE": 0x8000, "NOTLAST": 0x20000, "EOR": 0x80}
-RECORDED_AS = {  # which row describes a recorded operation, and by how many bytes its head differs in 6.12
-    ("nvme", "read", "T"): ("nvmet_tcp", 0),
-    ("nvme", "write", "H"): ("nvme_tcp", 0),
-    ("nfs", "read", "T"): ("sunrpc_server", 16),
-    ("nfs", "write", "H"): ("sunrpc_client", 0),
-}
-
-
-def as_recorded(send):
-    """Return a call as the tracer saw it."""
-    bits = sum(FLAG_BITS[flag] for flag in send.flags)
-    return send.method, sum(segment.size_bytes for segment in send.segments), bits
-
-
-def from_recording(call):
-    """Return a recorded call in the words of the recipes, without flags that do not change what is sent."""
-    name, size_bytes, bits, _ = call
-    method = "sendpage" if name == "sendpages" else "splice" if bits & 0x8000000 else "copy"
-    return method, size_bytes, bits & sum(FLAG_BITS.values())
-
-
-def test_rows_say_what_was_recorded_call_for_call():
-    compared = set()
-    for operation in operations().query("caller != 'siw' and cfg != 'dd'").itertuples():
-        what, _, direction, payload_bytes, offset, _ = operation.op.split("|")
-        key, more_bytes = RECORDED_AS.get((what, direction, operation.role), (None, 0))
-        payload_bytes = int(payload_bytes)
-        # A large write of nvme-tcp is asked for by the target first, and an unaligned one has two bio_vecs.
-        if key is None or key == "nvme_tcp" and (payload_bytes > 4096 or offset != "0"):
-            continue
-        kernel = "6.1" if operation.kernel == "6.1.192" else "6.12"
-        caller = CALLERS[key]
-        if kernel == "6.12":
-            caller = caller.model_copy(update={"head_bytes": caller.head_bytes + more_bytes})
-        padding = -payload_bytes % 4 if what == "nfs" else None
-        expected = [as_recorded(send) for send in caller.sends(kernel, payload_bytes, padding)]
-        assert [from_recording(call) for call in operation.calls] == expected, (key, kernel, operation.op)
-        compared.add((key, kernel))
-    assert len(compared) == 8
-
-
-def test_every_spliced_fpdu_of_siw_has_the_flags_of_its_row():
-    fpdus = 0
-    for operation in operations().query("caller == 'siw' and kernel == '6.12.117'").itertuples():
-        calls = [from_recording(call) for call in operation.calls]
-        for place, call in enumerate(calls):
-            if call == ("copy", 16, FLAG_BITS["MORE"]):
-                end = next(n for n in range(place + 1, len(calls)) if calls[n][0] == "copy")
-                pages = calls[place + 1 : end]
-                assert [bits for _, _, bits in pages] == [FLAG_BITS["MORE"]] * (len(pages) - 1) + [0]
-                assert calls[end] == ("copy", 4, FLAG_BITS["EOR"])
-                fpdus += 1
-    assert fpdus > 190
-
-
 @pytest.mark.parametrize("key", CALLERS)
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_every_message_is_sent_whole_and_once(key, kernel):
@@ -133,7 +77,8 @@ def test_every_message_is_sent_whole_and_once(key, kernel):
             continue
         sends = caller.sends(kernel, payload_bytes, caller.trailer_bytes_max)
         sent = [segment for send in sends for segment in send.segments]
-        whole = caller.header_bytes + caller.head_bytes + payload_bytes + caller.trailer_bytes_max
+        head_bytes = caller.head_bytes_6_1 if kernel == "6.1" else caller.head_bytes_6_12
+        whole = caller.header_bytes + head_bytes + payload_bytes + caller.trailer_bytes_max
         assert sum(segment.size_bytes for segment in sent) == whole
         assert all(segment.size_bytes and segment.owner != "none" for segment in sent)
         assert all("NOTLAST" not in send.flags for send in sends[-1:])
@@ -208,7 +153,7 @@ def test_malformed_file_is_said(tmp_path):
         ("\n".join([*good[:3], good[1]]), r"callers.csv: row 4 \(siw\): key: stands twice"),
         (good[0] + "\nsiw,short", r"callers.csv: row 2 \(siw\): too few columns"),
         (good[0] + "\n" + good[1] + ",x", r"callers.csv: row 2 \(siw\): too many columns"),
-        (good[0].replace("head_bytes", "head_size") + "\n" + good[1], r"callers.csv: row 2 \(siw\): head_bytes: "),
+        (good[0].replace("head_bytes", "head_size") + "\n" + good[1], r"callers.csv: row 2 \(siw\): head_bytes_6_1: "),
     ]:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=said):
@@ -218,3 +163,65 @@ def test_malformed_file_is_said(tmp_path):
         read_rows(path, Caller)
     with pytest.raises(InputError, match="gone.csv: cannot be read: No such file"):
         load_callers(tmp_path / "gone.csv")
+
+
+def operation(key, kernel, payload_bytes, mtu=65536, **how):
+    messages = CALLERS[key].operation(payload_bytes, segment_bytes(mtu)[0], **how)
+    sends = [send for message in messages for send in message.sends(kernel)]
+    return [(send.method, sum(s.size_bytes for s in send.segments), "|".join(sorted(send.flags))) for send in sends]
+
+
+@pytest.mark.parametrize(
+    ("key", "how", "calls"),
+    [
+        ("iscsi_tcp", {"header_digest": True}, [("copy", 52, ""), ("splice", 4096, "")]),
+        ("lio_target", {"header_digest": True}, [("copy", 52, ""), ("splice", 4096, "")]),
+        ("lio_target", {"data_digest": True}, [("copy", 48, ""), ("splice", 4096, ""), ("copy", 4, "")]),
+        ("nvme_tcp", {"header_digest": True}, [("splice", 76, "MORE"), ("splice", 4096, "EOR")]),
+        (
+            "nvmet_tcp",
+            {"header_digest": True},
+            [("splice", 28, "MORE"), ("splice", 4096, "MORE"), ("splice", 28, "EOR")],
+        ),
+    ],
+)
+def test_digests(key, how, calls):
+    assert operation(key, "6.12", 4096, **how) == calls
+
+
+def test_a_large_write_of_nvme_sends_its_command_alone_and_a_data_header_with_a_digest_of_its_own():
+    found = operation("nvme_tcp", "6.12", 32768, header_digest=True, data_digest=True, entry_bytes=32768)
+    assert found == [("splice", 76, "EOR"), ("splice", 28, "MORE"), ("splice", 32768, "MORE"), ("copy", 4, "EOR")]
+
+
+@pytest.mark.parametrize(
+    ("key", "payload_bytes", "parts"),
+    [
+        ("iscsi_tcp", 1 << 20, [65536, 262144, 262144, 262144, 196608]),
+        ("lio_target", 1 << 20, [262144] * 4),
+        ("drbd", 1 << 20, [126976] * 8 + [32768]),
+        ("ktls", 40000, [16384, 16384, 7232]),
+        ("rds", 131072, [131072]),
+    ],
+)
+def test_an_operation_is_cut_as_the_protocol_cuts_it(key, payload_bytes, parts):
+    assert [m.payload_bytes for m in CALLERS[key].operation(payload_bytes, 65483)] == parts
+
+
+@pytest.mark.parametrize("mtu", [1500, 9000, 65536])
+def test_an_fpdu_of_siw_fits_one_segment(mtu):
+    mss = segment_bytes(mtu)[0]
+    for message in CALLERS["siw"].operation(200_000, mss):
+        assert message.payload_bytes + 20 <= mss
+
+
+@pytest.mark.parametrize(
+    ("key", "how", "said"),
+    [
+        ("siw", {"header_digest": True}, "siw: header digest: its protocol has none"),
+        ("rds", {"data_digest": True}, "rds: data digest: its protocol has none that can be chosen"),
+    ],
+)
+def test_a_digest_that_there_is_not_is_refused(key, how, said):
+    with pytest.raises(InputError, match=said):
+        operation(key, "6.12", 4096, **how)

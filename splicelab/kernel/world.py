@@ -84,7 +84,7 @@ _SCALARS = (
 _SMALL = [(name, "i8") for name in _SCALARS] + [
     *(("profile", PROFILE, (1,)), ("sock", SOCK, (1,)), ("tally", TALLY, (1,)), ("zero", TALLY, (1,))),
     *(("plan", PLAN, (1,)), ("piece", PIECE, (PIECES,)), ("step", STEP, (PIECES + 1,)), ("replaced", "i8", (PIECES,))),
-    ("kept", "i8", (IN_FLIGHT_MAX, 4)),  # by message and role
+    ("kept", "i8", (IN_FLIGHT_MAX, 5)),  # by message and role
     *(("free_pages", "i8", (ORDERS,)), ("free_objects", "i8", (SLAB_CLASSES,))),
     *(("frag_cache", FRAG_CACHE, (FRAG_CACHES,)), ("page", PAGE, (PAGES,)), ("skb", SKB, (SKBS,))),
 ]

@@ -14,6 +14,7 @@ from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
 
+AS_THE_CALLER = ("piecewise", "kill_notlast")  # a frame that acknowledges an answer is none of the others' business
 DEFAULT_PROFILE, MAX_OPERATION_BYTES = "6.12+v3", 16 << 20
 COUNTERS = (
     *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills", "new_pages"),
@@ -50,7 +51,7 @@ class Comparison(Result):
         rows = []
         for name, tally in self.tallies.items():
             counters = {key: getattr(tally, key) for key in COUNTERS}
-            row = {"alternative": name, "outcome": tally.outcome, "calls": self.calls[name], "counters": counters}
+            row = {"alternative": name, "outcome": tally.outcome, "counters": counters, "calls": self.calls[name]}
             rows.append(row)
         return {"caller": self.caller, "payload_bytes": self.payload_bytes, "profile": self.profile, "rows": rows}
 
@@ -67,12 +68,14 @@ def compare(
     entry_bytes: int = PAGE_SIZE,
     header_digest: bool = False,
     data_digest: bool = False,
+    page_offset_bytes: int = 0,
     **options,
 ) -> Comparison:
     """Count what an operation of so many bytes of payload costs by each alternative (all of them by default).
 
     The caller's protocol cuts it into messages; each is sent on a connection that has sent it before, and counters
-    are sums, of what is held at the peak the largest. ``options`` go to `splicelab.run`. Raises InputError for a key
+    are sums, of what is held at the peak the largest. Where its own calls are made, an acknowledging frame that the
+    protocol sends for the answer is among them. ``options`` go to `splicelab.run`. Raises InputError for a key
     that is in no table, a size or a digest that the protocol does not have.
 
     Examples
@@ -85,10 +88,11 @@ def compare(
     within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     within("payload", payload_bytes, 0, MAX_OPERATION_BYTES, " bytes")
     how = {"trailer_bytes": trailer_bytes, "data_digest": data_digest, "entry_bytes": entry_bytes}
-    messages = shape.operation(payload_bytes, segment, header_digest=header_digest, **how)
+    how |= {"header_digest": header_digest, "page_offset_bytes": page_offset_bytes}
+    messages = shape.operation(payload_bytes, segment, **how)
     for key in alternatives or (*BUILT_IN, *OWN):
         calls[key], parts = [], []
-        for message in messages:
+        for message in messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]:
             tally, made = _count(message, key, profile, mtu=mtu, **options)
             parts.append(tally)
             calls[key] += made

@@ -19,7 +19,7 @@ from splicelab.result import Result
 
 MTUS = (1500, 65536)  # recorded
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
-ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK")
+ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK", "MSG_MORE to the end")
 RECORDED_AS = {  # the names that the recordings use
     "plain": ("one sendmsg", "nothing"),
     "sep3": ("three sendmsg", "nothing"),
@@ -77,9 +77,9 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
         calls = [["sendmsg", [size], []] for size in sizes if size]
         if how == "sendfile between" and payload_bytes:
             calls[header_bytes > 0] = ["sendfile", 0, payload_bytes]
-    for name, *_, flags in calls[:-1] if announce == "MSG_MORE" else []:
-        if name == "sendmsg":
-            flags.append("MSG_MORE")
+    announcing = {"MSG_MORE": calls[:-1], "MSG_MORE to the end": calls}.get(announce, [])
+    for name, *_, flags in (call for call in announcing if call[0] != "sendfile"):
+        flags.append("MSG_MORE" if name == "sendmsg" else "SPLICE_F_MORE")
     return [["cork", 1], *calls, ["cork", 0]] if announce == "TCP_CORK" else calls
 
 

@@ -96,10 +96,11 @@ def lay_plan(w, message: Message, profile: str, owners: dict, fate: str | dict |
                 piece = w.piece[plan.pieces]
                 piece.role = ROLES.index(role)
                 piece.size_bytes = min(unit_bytes, size_bytes - start)
-                owned = owners.get(role, owner)
+                like = "trailer" if role == "pad" else role
+                owned = owners.get(like, owner)
                 piece.owner = PAYLOAD_OWNERS.index("slab" if owned == "page_then_slab" and start > 0 else owned)
                 usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
-                piece.fate = FATES.index(fates.get(role, usual))
+                piece.fate = FATES.index(fates.get(like, usual))
                 if PAYLOAD_OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the same place
                     piece.fate = FATES.index("rewritten")
                 piece.address = piece.kept_address = 0

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from splicelab.callers import Caller
-from splicelab.evidence.counted.run import pick_caller, run
+from splicelab.evidence.counted.run import pick_caller, run, segment_bytes
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
 
 WAYS = ("copy_in_stack", "fix_callers", "page_per_object", "attach_callback", "copy_on_ref")
-IN_FLIGHT, MESSAGES = (1, 4, 16, 64), 64
+IN_FLIGHT, MESSAGES, MTU = (1, 4, 16, 64), 64, 1500
 
 
 @dataclass(frozen=True, repr=False)
 class Held(Result):
-    """What each of WAYS did with 64 messages of a page: a tally for each number IN_FLIGHT."""
+    """What each of WAYS did with 64 messages, of a page or what one holds: a tally for each number IN_FLIGHT."""
 
     tallies: dict[str, list[Tally]]
 
@@ -49,5 +49,6 @@ def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **
     """
     shape = pick_caller(caller)
     shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})
-    options |= {"messages": MESSAGES, "payload_bytes": PAGE_SIZE, "mtu": 1500, "moves_bytes": False}
+    payload_bytes = min(PAGE_SIZE, shape.most_bytes(segment_bytes(MTU)[0]))
+    options |= {"messages": MESSAGES, "payload_bytes": payload_bytes, "mtu": MTU, "moves_bytes": False}
     return Held({way: [run(shape, way, ack_delay=n - 1, **options) for n in IN_FLIGHT] for way in WAYS})

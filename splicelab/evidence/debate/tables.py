@@ -48,7 +48,14 @@ _TABLES = {
 
 
 def debate(name: Literal["claims", "thread", "outcome", "lines_of_code"]) -> pd.DataFrame:
-    """Return data/NAME.csv as a table in the file's order; InputError names file, row and field."""
+    """Return data/NAME.csv as a table in the file's order; InputError names file, row and field.
+
+    Examples
+    --------
+    >>> from splicelab import debate
+    >>> debate("claims").loc["C9", "who"]
+    'Jakub Kicinski'
+    """
     columns = _TABLES[name]
     fields = {key: (kind, ...) for key, kind in columns.items()}
     row_type = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
