@@ -133,7 +133,7 @@ def test_what_breaks_memory_is_an_error_that_says_what(wrong, told):
     with pytest.raises(BrokenError) as caught:
         run(CALLERS["iscsi_tcp"], "mine", "6.12", 3, **options)
     assert str(caught.value) == f"mine on 6.12: {told}"
-    (row,) = compare("iscsi_tcp", 4096, ("mine",), "6.12", messages=3, **options)["rows"]
+    (row,) = compare("iscsi_tcp", 4096, ("mine",), "6.12", messages=3, **options).plain()["rows"]
     assert row["outcome"].endswith(told) and row["counters"]["sends"] == 3
     OWN.clear()
     assert run(SIW, "plain_copy").outcome == "delivered", "the next run begins afresh"

@@ -2,6 +2,7 @@
 
 from splicelab.callers import load_callers
 from splicelab.evidence.counted.message import Trace, trace_message
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.kernel.profiles import PROFILES
 from splicelab.show.explorer import Explorer, explore
 
@@ -14,7 +15,7 @@ WORDS = {"owners": "header lies in", "lose_every": "each lost once"}
 def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v3") -> Explorer:
     """Return an Explorer that sends one message by an alternative and draws it, from these first values.
 
-    A trailer that the caller never sends becomes the nearest that it does send.
+    A trailer or a payload that the caller never sends in one message becomes the nearest that it does send.
 
     Examples
     --------
@@ -32,8 +33,10 @@ def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v
         owners=OWNERS["the caller's own"],
         lose_every=False,
     ) -> Trace:
-        options = {"owners": owners, "flag": flag, "lose_every": int(lose_every), "payload_bytes": 4096 * payload_pages}
-        trailer_bytes = load_callers()[caller].nearest_trailer_bytes(trailer_bytes)
+        shape = load_callers()[caller]
+        payload_bytes = min(4096 * payload_pages, shape.most_bytes(segment_bytes(65536)[0]) & -4096)
+        options = {"owners": owners, "flag": flag, "lose_every": int(lose_every), "payload_bytes": payload_bytes}
+        trailer_bytes = shape.nearest_trailer_bytes(trailer_bytes)
         return trace_message(caller, alternative, kernel, trailer_bytes=trailer_bytes, **options)
 
     return explore(
