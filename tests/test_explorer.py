@@ -13,6 +13,7 @@ from PIL import Image
 from rich_drawing import rich, rich_explorer
 
 from splicelab import explore
+from splicelab.errors import InputError
 from splicelab.result import Result
 from splicelab.show.canvas import Drawing, LiveCanvas, shows
 from splicelab.show.style import new_figure
@@ -153,10 +154,16 @@ def test_first_values_that_fail_are_seen_in_the_cell():
         explore(lambda x: Limit(1 // x), x=ipywidgets.IntSlider(value=0, description="x"))
 
 
-@pytest.mark.parametrize("short", [(1, 9, "x"), object(), ipywidgets.HTML("x"), ipywidgets.Box([])], ids=repr)
+@pytest.mark.parametrize("short", [(1, 9, "x"), object(), ipywidgets.fixed(1), ipywidgets.Box([])], ids=repr)
 def test_what_makes_no_control_is_said(short):
     with pytest.raises(ValueError, match="explore: x: "):
         explore(Limit, x=short)
+
+
+@pytest.mark.parametrize("short", [(1, 9), [1, 2], {"one": 1}], ids=repr)
+def test_a_first_value_that_no_control_offers_is_said(short):
+    with pytest.raises(InputError, match="explore: x: "):
+        explore(lambda x=10: Limit(x), x=short)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
+from splicelab.errors import InputError
 from splicelab.result import Result, crisp_png
 from splicelab.show.canvas import LiveCanvas
 
@@ -46,8 +47,8 @@ def explore(
 
     Raises
     ------
-    ValueError
-        A control cannot be made, or compute refuses the first values. What compute raises for the first values passes
+    InputError
+        A control cannot be made, or does not offer its first value. What compute raises for the first values passes
         through, so that it is seen in the cell.
 
     Examples
@@ -64,12 +65,14 @@ def explore(
 
 
 def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[str, str]) -> Widget:
-    """Return the widget that ipywidgets makes of a shorthand, with its words; InputError is a ValueError."""
-    widget = short
+    """Return the widget that ipywidgets makes of a shorthand, with its words; InputError where it cannot."""
+    widget, first = short, given.get(name, Parameter.empty)
     if not isinstance(short, Widget):
-        widget = interactive.widget_from_abbrev(short, given.get(name, Parameter.empty))
+        widget = interactive.widget_from_abbrev(short, first)
     if not isinstance(widget, ValueWidget) or isinstance(widget, fixed):
-        raise ValueError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
+        raise InputError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
+    if widget is not short and first is not Parameter.empty and widget.value != first:
+        raise InputError(f"explore: {name}: the first value, {first!r}, is not among {short!r}")
     stem, _, unit = name.rpartition("_")
     is_worded = isinstance(short, list) and short and isinstance(short[0], tuple)
     said = stem.replace("_", " ") + (f" ({unit})" * (not is_worded)) if unit in UNITS else name.replace("_", " ")
