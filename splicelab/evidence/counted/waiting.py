@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from splicelab.callers import Caller
+from splicelab.callers import Caller, Message
 from splicelab.evidence.counted.run import pick_caller, run, segment_bytes
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.world import PAGE_SIZE
@@ -48,7 +48,8 @@ def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **
     [8192, 32768, 131072, 524288]
     """
     shape = pick_caller(caller)
-    shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})
     payload_bytes = min(PAGE_SIZE, shape.most_bytes(segment_bytes(MTU)[0]))
-    options |= {"messages": MESSAGES, "payload_bytes": payload_bytes, "mtu": MTU, "moves_bytes": False}
-    return Held({way: [run(shape, way, ack_delay=n - 1, **options) for n in IN_FLIGHT] for way in WAYS})
+    shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})
+    message = Message(shape, payload_bytes)
+    options |= {"messages": MESSAGES, "mtu": MTU, "moves_bytes": False}
+    return Held({way: [run(message, way, ack_delay=n - 1, **options) for n in IN_FLIGHT] for way in WAYS})
