@@ -132,10 +132,6 @@ class Explorer(VBox):
                     f"<div role='alert' style='color: #a00'>{said}<br>Above is the picture of the values before.</div>"
                 )
 
-    def _setting(self) -> str:
-        """Say the control values in one line."""
-        return ", ".join(f"{control.description}: {_reading(control)}" for control in self.controls.values())
-
     def _repr_mimebundle_(self, **kwargs):
         """Add a crisp PNG and stable text: pages without a kernel, diffs and tests show these."""
         data = super()._repr_mimebundle_(**kwargs)
@@ -143,7 +139,8 @@ class Explorer(VBox):
             text = self.result.text
             if self.error is not None:
                 text = f"no picture for these values: {_sentence(self.error)}"
-            data["text/plain"] = f"Explorer: {self._setting()}\n{text}"
+            readings = (f"{control.description}: {_reading(control)}" for control in self.controls.values())
+            data["text/plain"] = f"Explorer: {', '.join(readings)}\n{text}"
             data["image/png"], metadata = crisp_png(self.result.figure, data["text/plain"])
         return data, {"image/png": metadata}
 
