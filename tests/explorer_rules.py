@@ -19,10 +19,10 @@ def assert_keeps_the_rules(explorer, settings):
             explorer.controls[name].value = value
         taken_s.append((process_time() - started) / max(len(setting), 1))
         assert explorer.error is None, explorer.error
-        picture, kind = explorer._picture.value, explorer.result.shown
+        picture, result = explorer._picture.value, explorer.result
         assert seen.setdefault(number, picture) == picture
-        assert picture == LiveCanvas(kind.of(explorer.result)).png(explorer.result)
-        assert_legible(kind.picture(explorer.result))
+        assert picture == LiveCanvas(result).png(result)
+        assert_legible(result.figure)
     assert len(set(seen.values())) == len(seen)
     is_slow = sorted(taken_s)[len(taken_s) // 2] > SLOW_S
     sliders = [control for control in explorer.controls.values() if control.has_trait("continuous_update")]

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from matplotlib.patches import Patch
+
 from splicelab import explore
 from splicelab.result import Result
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure, owner_handles
+from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 SEGMENTS = ("header", *(f"page {i}" for i in range(6)), "trailer")
 WAYS = ("plain copy", "piecewise", "copy in the stack", "fix the callers", "rewrite before", "per-object page")
@@ -28,7 +30,7 @@ class Rich(Result):
 class RichDrawing(Drawing):
     """A message as coloured segments on the left, what each way of sending copies on the right."""
 
-    def __init__(self):
+    def __init__(self, result):
         self.figure, (message, ways) = new_figure(9.5, 3.8, 1, 2, width_ratios=[2, 1])
         message.set(xlim=(0, 8), ylim=(0, 3), yticks=[], xticks=range(9), title="one message: whose memory, which frag")
         message.set_xlabel(axis_label("segment of the message", COUNTED))
@@ -39,7 +41,9 @@ class RichDrawing(Drawing):
             self.sizes.append(message.text(i + 0.5, 1.1, "4096", ha="center", va="center", color=owner.ink))
             message.text(i + 0.5, 0.3, name, ha="center", va="center", fontsize=9)
             message.text(i + 0.5, 2.0, f"frag {i}", ha="center", va="center", fontsize=9)
-        message.legend(handles=owner_handles(["slab", "page_cache", "page_frag"]), loc="upper left", ncols=4)
+        owners = (OWNERS[owner] for owner in ("slab", "page_cache", "page_frag"))
+        handles = [Patch(facecolor=owner.colour, label=owner.label) for owner in owners]
+        message.legend(handles=handles, loc="upper left", ncols=4)
         ways.set(xlim=(0, 34000), title="bytes copied by each way", yticks=range(6), yticklabels=WAYS)
         ways.set_xlabel(axis_label("bytes a message", COUNTED))
         self.bars = list(ways.barh(range(6), [0] * 6, color=OWNERS["copied"].colour))

@@ -10,9 +10,10 @@ import nbformat
 import pytest
 from legible import assert_legible
 from PIL import Image
-from rich_drawing import RichDrawing, rich, rich_explorer
+from rich_drawing import rich, rich_explorer
 
 from splicelab import explore
+from splicelab.errors import InputError
 from splicelab.result import Result
 from splicelab.show.canvas import Drawing, LiveCanvas, shows
 from splicelab.show.style import new_figure
@@ -42,15 +43,15 @@ def test_there_and_back_gives_the_same_bytes():
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_updated_equals_freshly_built(values):
-    updated = LiveCanvas(RichDrawing())
+    updated = LiveCanvas(rich())
     for other in EXTREMES:
         updated.png(rich(**other))
-    assert updated.png(rich(**values)) == LiveCanvas(RichDrawing()).png(rich(**values))
+    assert updated.png(rich(**values)) == LiveCanvas(rich(**values)).png(rich(**values))
 
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_the_picture_is_legible_at_the_extremes(values):
-    assert_legible(RichDrawing.picture(rich(**values)))
+    assert_legible(rich(**values).figure)
 
 
 class Limit(Result):
@@ -70,7 +71,7 @@ class Limit(Result):
 class Titled(Drawing):
     """A drawing that changes what is in the background: its title and limits."""
 
-    def __init__(self):
+    def __init__(self, result):
         self.figure, self.axes = new_figure(3, 2)
         self.axes.set(title="title of 100", xlim=(0, 10))
         self.line = self.axes.axvline(1)
@@ -85,8 +86,8 @@ class Titled(Drawing):
 
 
 def test_a_change_in_the_background_is_drawn():
-    fresh = [LiveCanvas(Titled()).png(Limit(x)) for x in (10, 50)]
-    canvas = LiveCanvas(Titled())
+    fresh = [LiveCanvas(Limit(x)).png(Limit(x)) for x in (10, 50)]
+    canvas = LiveCanvas(Limit(10))
     assert [canvas.png(Limit(x)) for x in (10, 50, 10)] == [*fresh, fresh[0]]
 
 
@@ -153,10 +154,16 @@ def test_first_values_that_fail_are_seen_in_the_cell():
         explore(lambda x: Limit(1 // x), x=ipywidgets.IntSlider(value=0, description="x"))
 
 
-@pytest.mark.parametrize("short", [(1, 9, "x"), object(), ipywidgets.Box([])], ids=repr)
+@pytest.mark.parametrize("short", [(1, 9, "x"), object(), ipywidgets.fixed(1), ipywidgets.Box([])], ids=repr)
 def test_what_makes_no_control_is_said(short):
     with pytest.raises(ValueError, match="explore: x: "):
         explore(Limit, x=short)
+
+
+@pytest.mark.parametrize("short", [(1, 9), [1, 2], {"one": 1}], ids=repr)
+def test_a_first_value_that_no_control_offers_is_said(short):
+    with pytest.raises(InputError, match="explore: x: "):
+        explore(lambda x=10: Limit(x), x=short)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +212,7 @@ def test_two_threads_never_mix_their_pictures():
     assert not any(overlaps)
     for widget, slider in zip(widgets, sliders, strict=True):
         assert note(widget).count(f"limit: {slider.value}") == 1
-        assert picture(widget) == LiveCanvas(Titled()).png(Limit(slider.value))
+        assert picture(widget) == LiveCanvas(widget.result).png(Limit(slider.value))
 
 
 def test_what_is_stored_is_crisp_and_stable():

@@ -1,7 +1,7 @@
 """The glossary: every term is drawn from a model that has done the thing, and its numbers are the kernel's."""
 
+import legible
 import pytest
-from legible import assert_legible
 
 from splicelab.show.glossary import memory, message, movement, words
 
@@ -29,7 +29,10 @@ def test_every_term_says_the_kernel_s_numbers():
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_pictures_are_legible_and_repeatable(group):
     picture = words(group)
-    assert_legible(picture.figure)
+    legible.assert_legible(picture.figure)
+    drawn = {text.get_text() for text, _ in legible.words(picture.figure)}
+    boxes = [box for strip in GROUPS[group]() for box in strip.boxes]
+    assert {said for *_, said in boxes if said} <= drawn, "every box has room for its words"
     assert picture._repr_mimebundle_() == words(group)._repr_mimebundle_()
 
 

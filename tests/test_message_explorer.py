@@ -12,7 +12,6 @@ from splicelab.show.canvas import LiveCanvas
 from splicelab.show.check import check
 from splicelab.show.grid import grid
 from splicelab.show.message_explorer import explore_message
-from splicelab.show.microscope import Microscope
 
 SIW = load_callers()["siw"]
 
@@ -42,8 +41,8 @@ def test_an_unknown_caller_is_refused():
 
 def test_kept_words_look_as_on_a_fresh_canvas():
     traces = [trace_message(SIW, way, "6.12", payload_bytes=12288) for way in ("piecewise", "fix_callers")]
-    used = LiveCanvas(Microscope.of(traces[0]))
-    assert [used.png(trace) for trace in traces][1] == LiveCanvas(Microscope.of(traces[1])).png(traces[1])
+    used = LiveCanvas(traces[0])
+    assert [used.png(trace) for trace in traces][1] == LiveCanvas(traces[1]).png(traces[1])
 
 
 def test_a_grid_is_legible_and_says_the_same_in_words():

@@ -11,7 +11,6 @@ from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.message import trace_message
 from splicelab.show.canvas import LiveCanvas
-from splicelab.show.microscope import Microscope
 from splicelab.show.source import source
 
 CALLERS = load_callers()
@@ -30,12 +29,12 @@ def ways(seen):
 @pytest.mark.parametrize("caller", ["siw", "iscsi_tcp", "sunrpc_server", "nvme_tcp", "ceph_v1"])
 def test_every_message_is_legible(caller, alternative):
     for profile, payload_bytes in (("6.1", 61440), ("6.12+v3", 12288)):
-        assert_legible(Microscope.picture(trace(caller, alternative, profile, payload_bytes)))
+        assert_legible(trace(caller, alternative, profile, payload_bytes).figure)
 
 
 @pytest.mark.parametrize("options", [STACK, {"flag": False}, {"scatter_gather": False}, {"caller": "rds", "mtu": 1500}])
 def test_every_way_of_going_wrong_is_legible(options):
-    assert_legible(Microscope.picture(trace(**options)))
+    assert_legible(trace(**options).figure)
 
 
 def test_the_patch_copies_slab_and_attaches_pages():
@@ -104,13 +103,13 @@ def test_frags_cover_the_message_without_a_gap():
 
 def test_a_picture_keeps_nothing_of_the_one_before():
     long, short = trace(alternative="piecewise"), trace("iscsi_tcp", profile="6.12")
-    canvas = LiveCanvas(Microscope.of(long))
+    canvas = LiveCanvas(long)
     first = canvas.png(long)
     assert canvas.png(short) != first == canvas.png(long)
 
 
 def test_words_say_what_is_drawn():
-    assert Microscope.words(trace(payload_bytes=4096, **STACK)).splitlines() == [
+    assert trace(payload_bytes=4096, **STACK).text.splitlines() == [
         "siw · copy_in_stack · 6.12+v3: corrupt bytes",
         "caller: 1 call → sendmsg acts: copies 4 bytes → skb: 1 skb, 3 frags → wire: lost, sent again → "
         "ACK: drops 3 refs",

@@ -6,14 +6,13 @@ from explorers import explorer_of
 from legible import assert_legible
 
 from splicelab import grid, life, lives_by_delay, matrix, plot
-from splicelab.show.lifetime import LifeDrawing, RatesDrawing
 
 NOTEBOOK = "01_slab_pages_and_lifetimes"
 
 
 @pytest.mark.parametrize(("kernel", "object_bytes", "zeroed"), [("6.1", 32, False), ("6.12", 16384, True)])
 def test_a_life_is_legible(kernel, object_bytes, zeroed):
-    assert_legible(LifeDrawing.picture(life(kernel, object_bytes, zeroed)))
+    assert_legible(life(kernel, object_bytes, zeroed).figure)
 
 
 def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
@@ -24,7 +23,7 @@ def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
 
 def test_rates_are_legible():
     assert_legible(plot({f"{pressure}": lives_by_delay(pressure=pressure) for pressure in (0, 1)}).figure)
-    assert_legible(RatesDrawing.picture(lives_by_delay(4, messages=500)))
+    assert_legible(lives_by_delay(4, messages=500).figure)
 
 
 def test_the_explorer_keeps_the_rules():

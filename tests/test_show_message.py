@@ -11,7 +11,6 @@ from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, ob
 from splicelab.evidence.counted.predict import predict_one
 from splicelab.evidence.recorded.recordings import recordings
 from splicelab.show.canvas import LiveCanvas
-from splicelab.show.message import MessageDrawing
 from splicelab.show.plot import plot
 
 SHAPES = [(48, 4096, 4), (128, 65536, 0), (0, 512, 0), (4, 16384, 4)]
@@ -77,12 +76,12 @@ def test_impossible_patterns_get_a_sentence(arguments, said):
 @pytest.mark.parametrize(("ways", "shape", "options"), EXTREMES, ids=str)
 def test_the_drawing_is_legible_and_repeatable(ways, shape, options):
     seen = observe(*ways, *shape, **options)
-    assert_legible(MessageDrawing.picture(seen))
+    assert_legible(seen.figure)
     assert f"skbs {len(seen.skbs)}" in seen.text
-    updated = LiveCanvas(MessageDrawing.of(seen))
+    updated = LiveCanvas(seen)
     for other_ways, other_shape, other_options in EXTREMES:
         updated.png(observe(*other_ways, *other_shape, **other_options))
-    assert updated.png(seen) == LiveCanvas(MessageDrawing.of(seen)).png(seen)
+    assert updated.png(seen) == LiveCanvas(seen).png(seen)
 
 
 def test_recorded_beside_predicted_says_how_many_agree():

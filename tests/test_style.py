@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
 from splicelab.result import CRISP_DPI
-from splicelab.show.style import LIVE, OWNERS, Picture, axis_label, new_figure, owner_handles
+from splicelab.show.style import LIVE, OWNERS, Picture, axis_label, new_figure
 
 
 def luminance(colour):
@@ -47,12 +47,6 @@ def test_owners_are_told_apart():
 @pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
 def test_words_on_a_fill_are_legible(owner):
     assert contrast(owner.colour, owner.ink) >= 3.8
-
-
-def test_legend_names_each_owner_and_refuses_others():
-    assert [handle.get_label() for handle in owner_handles(["slab", "free"])] == ["slab object", "free"]
-    with pytest.raises(KeyError):
-        owner_handles(["folio"])
 
 
 def test_a_picture_is_crisp_and_the_same_each_time():

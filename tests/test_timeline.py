@@ -10,7 +10,6 @@ from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.timeline import ALONE, HELD, LEAVES, Row, timeline
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.plot import plot
-from splicelab.show.timeline import TimelineDrawing
 
 CALLERS, ABOVE = load_callers(), layers()
 
@@ -48,23 +47,23 @@ def test_the_words_say_what_is_drawn():
 @pytest.mark.parametrize("key", CALLERS)
 def test_figures_of_all_callers_are_legible(key):
     payload_bytes = min(CALLERS[key].most_bytes(1448), 65536)
-    rows = [row(key, profile, payload_bytes, mtu=1500) for profile in ("6.1", "6.12")]
-    assert_legible(TimelineDrawing.picture(timeline(*rows)))
+    rows = (row(key, profile, payload_bytes, mtu=1500) for profile in ("6.1", "6.12"))
+    assert_legible(timeline(*rows).figure)
 
 
 def test_an_updated_picture_is_the_picture_made_anew():
     one = timeline(row("siw", "6.1", 61440, "tls_sw"))
     other = timeline(row("nvmet_tcp", "6.12", layer="kcm_seqpacket"))
-    canvas = LiveCanvas(TimelineDrawing.of(one))
+    canvas = LiveCanvas(one)
     first = canvas.png(one)
-    assert canvas.png(other) == LiveCanvas(TimelineDrawing.of(one)).png(other) != first
+    assert canvas.png(other) == LiveCanvas(other).png(other) != first
     assert canvas.png(one) == first
     assert_legible(canvas.drawing.figure)
 
 
 def test_a_message_of_too_many_pieces_is_refused():
     with pytest.raises(InputError, match="more than 24 pieces"):
-        TimelineDrawing.picture(timeline(row("nvmet_tcp", "6.12", 131072)))
+        _ = timeline(row("nvmet_tcp", "6.12", 131072)).figure
 
 
 def test_the_sweep_is_legible():

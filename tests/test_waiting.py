@@ -19,7 +19,7 @@ from splicelab.show.waiting import Waiting
     ],
 )
 def test_lines_and_bars_are_legible(options):
-    assert_legible(Waiting.picture(held_until_ack(**options)))
+    assert_legible(held_until_ack(**options).figure)
 
 
 def test_an_object_is_held_alone_and_a_fragment_with_its_block():
