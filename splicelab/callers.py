@@ -3,59 +3,21 @@
 A row's `sends_6_1` and `sends_6_12` are recipes, `METHOD:PIECES:FLAGS` per call; data/README.md explains them.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from splicelab.errors import InputError, within
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.paths import data_path
+from splicelab.recipes import Recipe, Segment, Send, read_words
 from splicelab.tables import read_rows
 
 Owner = Literal["slab", "large_kmalloc", "stack", "page_frag", "page", "none"]
 Asks = Literal["none", "first", "each"]  # whether it asks sendpage_ok, and of which pages of a call
 Bytes = Annotated[int, Field(ge=0, le=1 << 30)]
 Text = Annotated[str, Field(min_length=1)]
-
-_WORD = re.compile(r"(copy|sendpage|splice):((?:header|head|payload|pad|digest|trailer|[+])+)([*]?):([A-Z|~;-]+)")
-
-
-class Segment(NamedTuple):
-    """A run of bytes of one piece of a message (header, head, payload or trailer), and who owns the memory."""
-
-    piece: str
-    size_bytes: int
-    owner: str
-
-
-class Send(NamedTuple):
-    """One call into TCP: copy (sendmsg), sendpage, or splice (sendmsg with MSG_SPLICE_PAGES); flags without MSG_."""
-
-    method: str
-    segments: list[Segment]
-    flags: frozenset[str]
-
-
-def _words(recipe: str) -> list[tuple[str, list[str], str, list[list[str]]]]:
-    """Split a recipe into (method, pieces, "*" or "", flags as [[while more follows, at the end], the last page's])."""
-    words = []
-    for word in recipe.split():
-        if not (match := _WORD.fullmatch(word)):
-            raise ValueError(f"{word!r} is not METHOD:PIECES:FLAGS")
-        method, pieces, star, flags = match.groups()
-        choices = [(part.split("~") * 2)[:2] for part in flags.split(";")]
-        names = {flag for choice in choices for text in choice for flag in text.split("|")}
-        if unknown := names - {"MORE", "EOR", "-"} - ({"NOTLAST"} if method == "sendpage" else set()):
-            raise ValueError(f"{word!r}: unknown flag {' '.join(sorted(unknown))!r} of {method}")
-        if len(choices) > 1 + bool(star) or star and "payload" not in pieces:
-            raise ValueError(f"{word!r}: * and ; belong to payload alone")
-        words.append((method, pieces.split("+"), star, choices))
-    return words
-
-
-Recipe = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _words(text) and text)]
 
 
 class Caller(BaseModel):
@@ -107,7 +69,7 @@ class Caller(BaseModel):
         most_bytes |= {"payload": self.payload_bytes_max, "trailer": self.trailer_bytes_max}
         most_bytes["digest"] = self.data_digest_bytes
         for column in ("sends_6_1", "sends_6_12"):
-            sent = [piece for _, pieces, *_ in _words(getattr(self, column)) for piece in pieces]
+            sent = [piece for _, pieces, *_ in read_words(getattr(self, column)) for piece in pieces]
             if self._ends_in_parts(column):
                 most_bytes |= {"trailer": 0, "pad": 3 * self.pads}
             there = sorted(piece for piece, size_bytes in most_bytes.items() if size_bytes)
@@ -222,7 +184,7 @@ class Message(NamedTuple):
     def sends(self, kernel: str) -> list[Send]:
         """Return the calls that send it on 6.1, or on any later kernel, as `Caller.sends`."""
         row, column = self.caller, f"sends_{'6_1' if kernel == '6.1' else '6_12'}"
-        sizes, words = self._sizes(column), _words(getattr(row, column))
+        sizes, words = self._sizes(column), read_words(getattr(row, column))
         owners = {piece: getattr(row, f"{piece}_owner") for piece in ("head", "payload", "trailer")}
         owners |= {"header": getattr(row, f"header_owner{column[5:]}")}
         owners |= dict.fromkeys(("pad", "digest"), row.trailer_owner)

@@ -5,6 +5,7 @@
 """
 
 from splicelab.alternatives import alternative
+from splicelab.kernel.calls import send_step
 from splicelab.kernel.frag import frag_free
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.message import (
@@ -20,7 +21,6 @@ from splicelab.kernel.message import (
     release,
     release_frag,
     release_fresh,
-    send_step,
     splice_flag,
 )
 from splicelab.kernel.tcp import sendmsg, set_cork

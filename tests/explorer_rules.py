@@ -4,7 +4,7 @@ from time import process_time
 
 from legible import assert_legible
 
-from splicelab.show.canvas import LiveCanvas, settled
+from splicelab.show.canvas import LiveCanvas
 
 SLOW_S = 0.2  # a redraw that takes longer may only follow a slider that was let go
 
@@ -19,13 +19,10 @@ def assert_keeps_the_rules(explorer, settings):
             explorer.controls[name].value = value
         taken_s.append((process_time() - started) / max(len(setting), 1))
         assert explorer.error is None, explorer.error
-        values, result, _ = explorer._shown
-        picture = explorer._picture.value
+        picture, result = explorer._picture.value, explorer.result
         assert seen.setdefault(number, picture) == picture
-        assert picture == LiveCanvas(explorer._draw()).png(values, result)
-        drawing = settled(explorer._draw())
-        drawing.update(values, result)
-        assert_legible(drawing.figure)
+        assert picture == LiveCanvas(result).png(result)
+        assert_legible(result.figure)
     assert len(set(seen.values())) == len(seen)
     is_slow = sorted(taken_s)[len(taken_s) // 2] > SLOW_S
     sliders = [control for control in explorer.controls.values() if control.has_trait("continuous_update")]

@@ -10,17 +10,15 @@ import nbformat
 import pytest
 from legible import assert_legible
 from PIL import Image
-from rich_drawing import RichDrawing, copied_bytes, describe, rich_explorer
+from rich_drawing import rich, rich_explorer
 
-from splicelab.show.canvas import LiveCanvas
-from splicelab.show.explorer import Explorer
+from splicelab import explore
+from splicelab.errors import InputError
+from splicelab.result import Result
+from splicelab.show.canvas import Drawing, LiveCanvas, shows
 from splicelab.show.style import new_figure
 
 EXTREMES = [dict(zip(("header", "pages", "flag"), v, strict=True)) for v in product((0, 512), (1, 6), ("given",))]
-
-
-def explorer(compute=lambda **values: values, draw=RichDrawing, text=describe, **controls):
-    return Explorer(controls, compute, draw, text)
 
 
 def picture(widget):
@@ -45,39 +43,52 @@ def test_there_and_back_gives_the_same_bytes():
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_updated_equals_freshly_built(values):
-    updated = LiveCanvas(RichDrawing())
+    updated = LiveCanvas(rich())
     for other in EXTREMES:
-        updated.png(other, copied_bytes(**other))
-    result = copied_bytes(**values)
-    assert updated.png(values, result) == LiveCanvas(RichDrawing()).png(values, result)
+        updated.png(rich(**other))
+    assert updated.png(rich(**values)) == LiveCanvas(rich(**values)).png(rich(**values))
 
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_the_picture_is_legible_at_the_extremes(values):
-    drawing = RichDrawing()
-    drawing.update(values, copied_bytes(**values))
-    assert_legible(drawing.figure)
+    assert_legible(rich(**values).figure)
 
 
-class Titled:
+class Limit(Result):
+    """A number; its text may fail."""
+
+    def __init__(self, x, broken=""):
+        self.x, self.broken = x, broken
+
+    @property
+    def text(self):
+        if self.broken == "text":
+            raise RuntimeError("<text> failed")
+        return f"limit: {self.x}"
+
+
+@shows(Limit)
+class Titled(Drawing):
     """A drawing that changes what is in the background: its title and limits."""
 
-    def __init__(self):
+    def __init__(self, result):
         self.figure, self.axes = new_figure(3, 2)
         self.axes.set(title="title of 100", xlim=(0, 10))
         self.line = self.axes.axvline(1)
         self.moving = [self.line]
 
-    def update(self, values, result):
-        self.line.set_xdata([result["x"] / 2] * 2)
-        self.axes.set_title(f"title of {result['x']}")
-        self.axes.set_xlim(0, result["x"])
+    def update(self, result):
+        if result.broken == "update":
+            raise RuntimeError("<update> failed")
+        self.line.set_xdata([result.x / 2] * 2)
+        self.axes.set_title(f"title of {result.x}")
+        self.axes.set_xlim(0, result.x)
 
 
 def test_a_change_in_the_background_is_drawn():
-    fresh = [LiveCanvas(Titled()).png({}, {"x": x}) for x in (10, 50)]
-    canvas = LiveCanvas(Titled())
-    assert [canvas.png({}, {"x": x}) for x in (10, 50, 10)] == [*fresh, fresh[0]]
+    fresh = [LiveCanvas(Limit(x)).png(Limit(x)) for x in (10, 50)]
+    canvas = LiveCanvas(Limit(10))
+    assert [canvas.png(Limit(x)) for x in (10, 50, 10)] == [*fresh, fresh[0]]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,7 @@ def test_a_change_in_the_background_is_drawn():
     ids=lambda item: type(item).__name__ if isinstance(item, ipywidgets.Widget) else "",
 )
 def test_any_control_moves_the_picture(control, value, said):
-    widget = explorer(lambda x: {"x": x + 1}, Titled, lambda values, result: f"limit: {result['x']}", x=control)
+    widget = explore(lambda x: Limit(x + 1), x=control)
     before = picture(widget)
     control.value = value
     assert picture(widget) != before
@@ -123,18 +134,13 @@ def test_refused_values_get_a_sentence_and_the_controls_stay_usable():
 
 @pytest.mark.parametrize("broken", ["compute", "update", "text"])
 def test_an_exception_is_never_lost(broken):
-    def fail(x, part):
-        if x == 3 and part == broken:
-            raise RuntimeError(f"<{part}> failed")
-        return {"x": x}
-
-    class Drawing(Titled):
-        def update(self, values, result):
-            super().update(values, result)
-            fail(values["x"], "update")
+    def compute(x):
+        if x == 3 and broken == "compute":
+            raise RuntimeError("<compute> failed")
+        return Limit(x, broken if x == 3 else "")
 
     slider = ipywidgets.IntSlider(value=1, min=1, max=9, description="x")
-    widget = explorer(lambda x: fail(x, "compute"), Drawing, lambda values, _: str(fail(values["x"], "text")), x=slider)
+    widget = explore(compute, x=slider)
     before = picture(widget)
     slider.value = 3
     assert f"RuntimeError: &lt;{broken}&gt; failed" in note(widget)
@@ -145,16 +151,40 @@ def test_an_exception_is_never_lost(broken):
 
 def test_first_values_that_fail_are_seen_in_the_cell():
     with pytest.raises(ZeroDivisionError):
-        explorer(lambda x: 1 // x, x=ipywidgets.IntSlider(value=0, description="x"))
-    with pytest.raises(ValueError, match="'x' has no description"):
-        explorer(x=ipywidgets.IntSlider())
+        explore(lambda x: Limit(1 // x), x=ipywidgets.IntSlider(value=0, description="x"))
+
+
+@pytest.mark.parametrize("short", [(1, 9, "x"), object(), ipywidgets.fixed(1), ipywidgets.Box([])], ids=repr)
+def test_what_makes_no_control_is_said(short):
+    with pytest.raises(ValueError, match="explore: x: "):
+        explore(Limit, x=short)
+
+
+@pytest.mark.parametrize("short", [(1, 9), [1, 2], {"one": 1}], ids=repr)
+def test_a_first_value_that_no_control_offers_is_said(short):
+    with pytest.raises(InputError, match="explore: x: "):
+        explore(lambda x=10: Limit(x), x=short)
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "kind", "label"),
+    [
+        ("payload_bytes", (0, 64), ipywidgets.IntSlider, "payload (bytes)"),
+        ("loss", (0.0, 1.0, 0.1), ipywidgets.FloatSlider, "chance of a loss"),
+        ("flag", True, ipywidgets.Checkbox, "splice flag given"),
+        ("kernel", ["6.1", "6.12"], ipywidgets.Dropdown, "kernel"),
+        ("payload_bytes", [("a page", 4096)], ipywidgets.Dropdown, "payload"),
+    ],
+)
+def test_shorthand_becomes_a_control_with_words(name, short, kind, label):
+    (control,) = explore(lambda **values: Limit(1), **{name: short}).controls.values()
+    assert isinstance(control, kind) and control.description == label
 
 
 def test_sliders_answer_while_they_move_unless_slow():
-    controls = {"x": ipywidgets.IntSlider(value=1, min=1, description="x")}
     for slow in (False, True):
-        Explorer(controls, lambda x: {"x": x}, Titled, lambda values, result: "", slow=slow)
-        assert controls["x"].continuous_update is not slow
+        slider = explore(Limit, slow=slow, x=(1, 9)).controls["x"]
+        assert slider.continuous_update is not slow
 
 
 def test_two_threads_never_mix_their_pictures():
@@ -165,10 +195,10 @@ def test_two_threads_never_mix_their_pictures():
         busy.append(x)
         threading.Event().wait(0.002)
         busy.remove(x)
-        return {"x": x}
+        return Limit(x)
 
     sliders = [ipywidgets.IntSlider(value=1, min=1, max=90, description="x") for _ in range(2)]
-    widgets = [explorer(compute, Titled, lambda values, result: f"limit: {result['x']}", x=s) for s in sliders]
+    widgets = [explore(compute, x=s) for s in sliders]
 
     def move(slider, start):
         for x in range(start, start + 40, 4):
@@ -182,14 +212,14 @@ def test_two_threads_never_mix_their_pictures():
     assert not any(overlaps)
     for widget, slider in zip(widgets, sliders, strict=True):
         assert note(widget).count(f"limit: {slider.value}") == 1
-        assert picture(widget) == LiveCanvas(Titled()).png({}, {"x": slider.value})
+        assert picture(widget) == LiveCanvas(widget.result).png(Limit(slider.value))
 
 
 def test_what_is_stored_is_crisp_and_stable():
     (data, metadata), (again, _) = (rich_explorer()._repr_mimebundle_() for _ in range(2))
     assert set(data) == {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"}
     assert (data["image/png"], data["text/plain"]) == (again["image/png"], again["text/plain"])
-    assert metadata["image/png"] == {"width": 950, "height": 380}
+    assert metadata["image/png"] == {"width": 950, "height": 380, "alt": data["text/plain"]}
     assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (1900, 760)
     assert data["text/plain"].splitlines() == [
         "Explorer: header (bytes): 48, payload (pages): 3, MSG_SPLICE_PAGES: given",

@@ -1,6 +1,5 @@
 """Live runs: loops do what their twin does, what is predicted happens, and on a bad day a run ends in a sentence."""
 
-import json
 import os
 import resource
 import signal
@@ -13,21 +12,15 @@ import time
 from contextlib import suppress
 
 import live_twin
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from legible import assert_legible
 
 from splicelab.evidence.live import loops, sockets
 from splicelab.evidence.live.forecast import forecast, newest_profile, predict_message
 from splicelab.evidence.live.loops import ROUTES
-from splicelab.evidence.live.measure import _child, measure
-from splicelab.evidence.live.run import crossing, keep, live
 from splicelab.evidence.live.sockets import LiveError, Shape, open_wire
 from splicelab.paths import REPOSITORY
-from splicelab.show.live import CostCurves
 
 SMALL = Shape(48, 4096, 4)
 
@@ -181,59 +174,6 @@ def test_ipv6():
 def test_a_shape_out_of_bounds_is_refused(shape, said):
     with pytest.raises(ValueError, match=said), open_wire(Shape(*shape)):
         pass
-
-
-def test_a_run_that_is_given_up_ends_its_process():
-    cells = [[[48, 4096, 4], "hot"]] * 500
-    found = _child({"cells": cells, "rounds": 2, "sample_ms": 1.0})
-    assert next(found)["shape"] == [48, 4096, 4]
-    found.close()
-    children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
-    assert children.stdout == ""
-
-
-def test_a_run_measures_every_way_and_again_the_first(tmp_path):
-    sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
-    samples = measure(sizes, False, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
-    assert len(samples) == 2 * 2 * (len(ROUTES) + 1) and (samples.ns_per_message > 100).all()
-    assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
-    run = live(stored=True)
-    keep(run, tmp_path / "run.json")
-    again = json.loads((tmp_path / "run.json").read_text())
-    assert len(again["samples"]) == len(run.samples) and list(tmp_path.iterdir()) == [tmp_path / "run.json"]
-
-
-def test_the_stored_run_says_so_and_has_every_part():
-    run = live(stored=True)
-    assert run.stored_because == "a stored run was asked for" and "cpu" in run.provenance
-    assert {"kernel", "profile", "predictions", "measurements", "break_even"} == set(run.plain())
-    assert run.parts.ns[:-1].ge(0).all() and run.predictions.table.agrees.mean() >= 0.98
-    figure = CostCurves.picture(run.show("cpu_kernel_ns", 1024, "cold"))
-    assert "stored run" in figure.axes[0].get_title("left")
-    assert_legible(figure)
-
-
-def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
-    def refuse(*_):
-        raise LiveError("live: no splice here")
-
-    monkeypatch.setattr("splicelab.evidence.live.run.forecast", refuse)
-    assert live(quick=True).stored_because == "live: no splice here"
-
-
-@pytest.mark.parametrize(
-    ("ratio", "found"),
-    [
-        ([2, 1.5, 1.2], None),
-        ([0.9, 0.8, 0.7], 1000),
-        ([2, 0.5, 0.4], 2000),
-        ([0.5, 2, 0.5], 6324.6),
-        ([2, 2, 0.5], 6324.6),
-    ],
-)
-def test_from_where_on_a_ratio_stays_below_one(ratio, found):
-    at = crossing(pd.Series(ratio, index=[1000, 4000, 10000]))
-    assert np.isnan(at) if found is None else at == pytest.approx(found, rel=1e-4)
 
 
 @pytest.mark.long

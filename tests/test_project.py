@@ -17,6 +17,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python
 FLOORS = [  # from the ground up: a module imports its own floor and those before it
     ("errors", "paths", "_jit", "tables", "result"),
     ("kernel",),
+    ("recipes",),
     ("callers",),
     ("alternatives", "own"),
     ("evidence",),
@@ -105,7 +106,7 @@ def test_a_module_stands_on_a_known_floor():
 
 
 def test_the_package_can_be_read_in_an_evening(capsys):
-    heart = [path for path in MODULES if floor_name(path) in {"kernel", "alternatives", "callers"}]
+    heart = [path for path in MODULES if floor_name(path) in {"kernel", "alternatives", "callers", "recipes"}]
     with capsys.disabled():
         print(f"\nsplicelab: {code_lines(*MODULES)} lines of code of {MOST_LINES}, ", end="")
         print(f"of these kernel, alternatives and callers {code_lines(*heart)} of {MOST_HEART_LINES}")

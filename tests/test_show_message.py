@@ -7,12 +7,11 @@ from legible import assert_legible
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes
-from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe, pattern
+from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe
 from splicelab.evidence.counted.predict import predict_one
 from splicelab.evidence.recorded.recordings import recordings
-from splicelab.kernel.world import new_world
 from splicelab.show.canvas import LiveCanvas
-from splicelab.show.message import MessageDrawing, beside_picture, in_words, message_picture, sweep_picture
+from splicelab.show.plot import plot
 
 SHAPES = [(48, 4096, 4), (128, 65536, 0), (0, 512, 0), (4, 16384, 4)]
 CONNECTIONS = list(product(("6.1", "6.12"), (1500, 65536), (False, True), (False, True)))
@@ -27,8 +26,8 @@ EXTREMES = [
 @pytest.mark.parametrize(("how", "announce"), list(product(HOWS, ANNOUNCES)))
 def test_the_queue_that_is_seen_is_what_leaves(how, announce):
     for shape, (kernel, mtu, nodelay, acks_each_call) in product(SHAPES, CONNECTIONS):
-        scenario = pattern(how, announce, *shape, kernel=kernel, mtu=mtu, nodelay=nodelay)
-        seen = observe(scenario, acks_each_call=acks_each_call)
+        options = {"kernel": kernel, "mtu": mtu, "nodelay": nodelay, "acks_each_call": acks_each_call}
+        seen = observe(how, announce, *shape, **options)
         assert [[skb.size_bytes, skb.truesize, len(skb.frags)] for skb in seen.skbs] == seen.counters["skbs"]
         assert sum(frag.size_bytes for skb in seen.skbs for frag in skb.frags) == sum(shape)
         for row in (seen.pieces, seen.calls, seen.tcp_calls):
@@ -38,27 +37,27 @@ def test_the_queue_that_is_seen_is_what_leaves(how, announce):
 
 
 def test_looking_changes_nothing():
-    scenario = pattern("sendfile between", "MSG_MORE", 128, 65536, 4)
-    assert observe(scenario, world=new_world()).counters == predict_one(scenario)["messages"][0]
+    seen = observe("sendfile between", "MSG_MORE", 128, 65536, 4)
+    assert seen.counters == predict_one(seen.scenario)["messages"][0]
 
 
 def test_a_recorded_message_is_seen_behind_the_ones_before_it():
     recorded = next(row for row in recordings() if row.kind == "copy3" and row.scenario.kernel == "6.12")
-    seen = observe(recorded.scenario, 1)
-    assert seen.counters == recorded.messages[1]
+    seen = observe(recorded.scenario, number=1)
+    assert recorded.messages[1].items() <= seen.counters.items()
     assert [position for _, position, _ in seen.tcp_calls] == [0, 48, 4144]
 
 
 def test_what_is_acked_depends_on_what_was_sent():
-    assert len(observe(pattern("three sendmsg", "MSG_MORE"), acks_each_call=True).skbs) == 1
-    assert len(observe(pattern("three sendmsg", "nothing"), acks_each_call=True).skbs) == 3
+    assert len(observe("three sendmsg", "MSG_MORE", acks_each_call=True).skbs) == 1
+    assert len(observe("three sendmsg", "nothing", acks_each_call=True).skbs) == 3
 
 
 @pytest.mark.parametrize("kind", RECORDED_AS)
 def test_patterns_are_those_that_were_recorded(kind):
     rows = [row.scenario for row in recordings() if row.kind == kind]
     scenario = next(s for s in rows if sum(map(call_bytes, s.messages[0].calls)) == 4148)
-    assert pattern(*RECORDED_AS[kind]).messages[0].calls == scenario.messages[0].calls
+    assert observe(*RECORDED_AS[kind]).scenario.messages[0].calls == scenario.messages[0].calls
 
 
 @pytest.mark.parametrize(
@@ -71,26 +70,25 @@ def test_patterns_are_those_that_were_recorded(kind):
 )
 def test_impossible_patterns_get_a_sentence(arguments, said):
     with pytest.raises(InputError, match=said):
-        pattern(*arguments)
+        observe(*arguments)
 
 
 @pytest.mark.parametrize(("ways", "shape", "options"), EXTREMES, ids=str)
 def test_the_drawing_is_legible_and_repeatable(ways, shape, options):
-    seen = observe(pattern(*ways, *shape, **options))
-    picture = message_picture(seen)
-    assert_legible(picture.figure)
-    assert repr(picture) == in_words(seen) and f"skbs {len(seen.skbs)}" in in_words(seen)
-    updated = LiveCanvas(MessageDrawing())
+    seen = observe(*ways, *shape, **options)
+    assert_legible(seen.figure)
+    assert f"skbs {len(seen.skbs)}" in seen.text
+    updated = LiveCanvas(seen)
     for other_ways, other_shape, other_options in EXTREMES:
-        updated.png({}, observe(pattern(*other_ways, *other_shape, **other_options)))
-    assert updated.png({}, seen) == LiveCanvas(MessageDrawing()).png({}, seen)
+        updated.png(observe(*other_ways, *other_shape, **other_options))
+    assert updated.png(seen) == LiveCanvas(seen).png(seen)
 
 
 def test_recorded_beside_predicted_says_how_many_agree():
-    was = observe(pattern("one sendmsg")).counters
+    was = observe("one sendmsg").counters
     recorded = {(kernel, kind): was for kernel in ("6.1", "6.12") for kind in RECORDED_AS}
     predicted = recorded | {("6.12", "vm1"): was | {"tcp_push": 9}}
-    picture = beside_picture(recorded, predicted)
+    picture = plot(predicted, recorded)
     assert repr(picture) == "exact: 59 of 60 counts"
     assert_legible(picture.figure)
 
@@ -98,16 +96,16 @@ def test_recorded_beside_predicted_says_how_many_agree():
 def test_the_sweep_names_its_worst_message():
     points = list(product(("6.1", "6.12"), (512, 4096, 16384, 65536)))
     sweep = {
-        ", ".join(ways): [observe(pattern(*ways, 48, size, 4, kernel=kernel)) for kernel, size in points]
+        ", ".join(ways): [observe(*ways, 48, size, 4, kernel=kernel) for kernel, size in points]
         for ways in RECORDED_AS.values()
     }
-    picture = sweep_picture(sweep)
+    picture = plot(sweep)
     assert repr(picture).startswith("48 messages; most calls: Linux 6.1: calls into TCP 18, ")
     assert_legible(picture.figure)
 
 
 def test_the_exercises_of_the_notebook_have_these_answers():
-    spliced = [observe(pattern("one splice", "nothing", 48, kib << 10, 0)) for kib in (56, 60, 64)]
+    spliced = [observe("one splice", "nothing", 48, kib << 10, 0) for kib in (56, 60, 64)]
     assert [len(seen.tcp_calls) for seen in spliced] == [1, 1, 2]
-    waits = [observe(pattern("three sendmsg", "nothing", nodelay=False), 0, in_time) for in_time in (True, False)]
+    waits = [observe("three sendmsg", nodelay=False, acks_each_call=in_time) for in_time in (True, False)]
     assert [len(seen.skbs) for seen in waits] == [3, 2]

@@ -9,7 +9,8 @@ from legible import assert_inside, assert_legible
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
-from splicelab.show.style import CRISP_DPI, LIVE, OWNERS, Picture, axis_label, new_figure, owner_handles
+from splicelab.result import CRISP_DPI
+from splicelab.show.style import LIVE, OWNERS, Picture, axis_label, new_figure
 
 
 def luminance(colour):
@@ -48,15 +49,9 @@ def test_words_on_a_fill_are_legible(owner):
     assert contrast(owner.colour, owner.ink) >= 3.8
 
 
-def test_legend_names_each_owner_and_refuses_others():
-    assert [handle.get_label() for handle in owner_handles(["slab", "free"])] == ["slab object", "free"]
-    with pytest.raises(KeyError):
-        owner_handles(["folio"])
-
-
 def test_a_picture_is_crisp_and_the_same_each_time():
     data, metadata = small_picture()._repr_mimebundle_()
-    assert metadata == {"image/png": {"width": 400, "height": 200}}
+    assert metadata == {"image/png": {"width": 400, "height": 200, "alt": "bytes copied: a 1, b 2"}}
     assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (800, 400)
     assert data["text/plain"] == "bytes copied: a 1, b 2" == repr(small_picture())
     assert data == small_picture()._repr_mimebundle_()[0]

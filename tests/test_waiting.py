@@ -2,9 +2,12 @@
 
 import pytest
 from explorer_rules import assert_keeps_the_rules
+from explorers import explorer_of
 from legible import assert_legible
 
-from splicelab.show.waiting import WAYS, Waiting, wait, wait_text, waiting_explorer
+from splicelab import held_until_ack
+from splicelab.evidence.counted.compare import WAYS
+from splicelab.show.waiting import Waiting
 
 
 @pytest.mark.parametrize(
@@ -16,13 +19,11 @@ from splicelab.show.waiting import WAYS, Waiting, wait, wait_text, waiting_explo
     ],
 )
 def test_lines_and_bars_are_legible(options):
-    drawing = Waiting()
-    drawing.update({}, wait(**options))
-    assert_legible(drawing.figure)
+    assert_legible(held_until_ack(**options).figure)
 
 
 def test_an_object_is_held_alone_and_a_fragment_with_its_block():
-    lines = wait_text(wait()).splitlines()
+    lines = held_until_ack().text.splitlines()
     assert len(lines) == len(WAYS)
     assert lines[0] == (
         "copy_in_stack: a message has 48 bytes copied, callbacks: 0; 64 in flight hold 32,768 bytes beside the payload"
@@ -33,22 +34,23 @@ def test_an_object_is_held_alone_and_a_fragment_with_its_block():
 
 
 def test_a_reference_on_the_way_brings_the_copy_back():
-    taken = wait("siw", 512, segments_in_software=True)
-    assert taken["copy_on_ref"][0].copied_bytes == taken["copy_in_stack"][0].copied_bytes == 64 * 516
+    taken = held_until_ack("rds", 512, segments_in_software=True).tallies
+    assert taken["copy_on_ref"][0].copied_bytes == taken["copy_in_stack"][0].copied_bytes == 64 * 512
     assert taken["attach_callback"][0].copied_bytes == 0
 
 
 def test_a_control_moves_the_picture_and_comes_back():
-    explorer = waiting_explorer()
+    explorer = explorer_of("07_callbacks_and_copy_on_ref")
     first = explorer._picture.value
-    explorer.controls["receiver"].value = True
+    explorer.controls["loopback"].value = True
     assert explorer.error is None and explorer._picture.value != first
-    explorer.controls["receiver"].value = False
+    explorer.controls["loopback"].value = False
     assert explorer._picture.value == first
 
 
 def test_the_explorer_keeps_the_rules():
-    local = {"caller": "siw", "receiver": True}
+    local = {"caller": "siw", "loopback": True}
     assert_keeps_the_rules(
-        waiting_explorer(), [{"header_bytes": 128}, {"header_bytes": 2048}, {"segments": True}, local]
+        explorer_of("07_callbacks_and_copy_on_ref"),
+        [{"header_bytes": 128}, {"header_bytes": 2048}, {"segments_in_software": True}, local],
     )

@@ -6,7 +6,8 @@ that kernel's own calls, as in piecewise.
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.message import build, release, send_steps
+from splicelab.kernel.calls import send_steps
+from splicelab.kernel.message import build, release
 
 
 @jit

@@ -1,7 +1,8 @@
 """The status quo: header, payload and trailer in calls of their own, as this caller makes them on this kernel."""
 
 from splicelab._jit import jit
-from splicelab.kernel.message import build, release, send_steps
+from splicelab.kernel.calls import send_steps
+from splicelab.kernel.message import build, release
 
 
 @jit

@@ -13,21 +13,17 @@ from splicelab.kernel.world import MSG_MORE
 @jit
 def three_calls(w):
     """Build the pieces, send what stands before, in and behind the payload, a call each. Return the bytes taken."""
-    pieces, sent, first = w.plan[0].pieces, 0, 0
-    for place in range(pieces):
-        build(w, place)
-    while first < pieces:
-        is_payload, last = w.piece[first].role == PAYLOAD, first
+    pieces, sent, taken, place = w.plan[0].pieces, 0, 0, 0
+    for number in range(pieces):
+        build(w, number)
+    while place < pieces and taken >= 0:
+        is_payload = w.piece[place].role == PAYLOAD
         iov_begin(w)
-        while last < pieces and (w.piece[last].role == PAYLOAD) == is_payload:
-            add_piece(w, last)
-            last += 1
-        flags = (splice_flag(w) if is_payload else 0) | (MSG_MORE if last < pieces else 0)
-        taken = sendmsg(w, flags)
-        if taken < 0:
-            sent = taken if sent == 0 else sent
-            break
-        sent, first = sent + taken, last
-    for place in range(pieces):
-        release(w, place)
-    return sent
+        while place < pieces and (w.piece[place].role == PAYLOAD) == is_payload:
+            add_piece(w, place)
+            place += 1
+        taken = sendmsg(w, (splice_flag(w) if is_payload else 0) | (MSG_MORE if place < pieces else 0))
+        sent += max(taken, 0)
+    for number in range(pieces):
+        release(w, number)
+    return sent if sent > 0 else taken

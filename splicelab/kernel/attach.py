@@ -5,6 +5,7 @@ net/ipv4/tcp.c: tcp_sendmsg_locked. The slab branch is that of the unmerged v3 p
 """
 
 from splicelab._jit import jit
+from splicelab.kernel import world
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import skb_page_frag_refill
 from splicelab.kernel.iov import iov_advance, iov_take
@@ -12,19 +13,7 @@ from splicelab.kernel.memory import SLAB, head_of, put_page, sendpage_ok, unsign
 from splicelab.kernel.skb import grow, queue_tail
 from splicelab.kernel.skb_frag import NO_OBJECT, append_frag, can_coalesce, copy_to_frag
 from splicelab.kernel.slab import object_at
-from splicelab.kernel.world import (
-    BY_PROFILE,
-    COPY,
-    EIO,
-    EMSGSIZE,
-    ENOMEM,
-    MAX_SKB_FRAGS,
-    NONE,
-    PAGE_SIZE,
-    PAGES,
-    SPLICE,
-    log,
-)
+from splicelab.kernel.world import NONE, PAGE_SIZE, log
 
 SMALLEST_ROOM = 32
 SPLICE_BATCH_PAGES = 8
@@ -35,17 +24,17 @@ UARG_MAX_BYTES = 1 << 19
 def append_copy(w, index, size_bytes):
     """Copy bytes into the socket's page fragment and let the skb point at them."""
     if not skb_page_frag_refill(w, w.sock[0].frag_cache, SMALLEST_ROOM):
-        return -ENOMEM
+        return -world.ENOMEM
     cache, skb, tally = w.frag_cache[w.sock[0].frag_cache], w.skb[index], w.tally[0]
-    if skb.nr_frags >= MAX_SKB_FRAGS and not can_coalesce(w, index, cache.page, cache.offset):
-        return -EMSGSIZE
+    if skb.nr_frags >= world.MAX_SKB_FRAGS and not can_coalesce(w, index, cache.page, cache.offset):
+        return -world.EMSGSIZE
     count = min(size_bytes, cache.size_bytes - cache.offset)
     skb.pure_zerocopy = 0
     target = cache.page * PAGE_SIZE + cache.offset
-    log(w, COPY, w.sock[0].write_seq, target, count)
+    log(w, world.COPY, w.sock[0].write_seq, target, count)
     done = 0
     while done < count:
-        source, part = iov_take(w, count - done, PAGES)
+        source, part = iov_take(w, count - done, world.PAGES)
         if w.moves_bytes != 0:
             copy_bytes(w.arena, target + done, w.arena, source, part)
         done += part
@@ -61,25 +50,25 @@ def append_copy(w, index, size_bytes):
 def append_splice(w, index, size_bytes):
     """Attach pages of the message by reference; return the bytes attached, -EMSGSIZE or -EIO.
 
-    On -EIO the message stays advanced by what was extracted: a caller must trust the return value alone.
+    On -world.EIO the message stays advanced by what was extracted: a caller must trust the return value alone.
     """
     skb, tally = w.skb[unsigned(index)], w.tally[0]
     skb.pure_zerocopy = 0
     spliced = error = 0
     while w.iov_left > 0 and spliced < size_bytes and error == 0:
-        batch = min(max(MAX_SKB_FRAGS - skb.nr_frags, 1), SPLICE_BATCH_PAGES)
+        batch = min(max(world.MAX_SKB_FRAGS - skb.nr_frags, 1), SPLICE_BATCH_PAGES)
         address, left = iov_take(w, size_bytes - spliced, batch)
         while left > 0:
             part = min(left, PAGE_SIZE - address % PAGE_SIZE)
             error = attach_page(w, index, address, part, spliced)
             if error != 0:
-                iov_advance(w, 0 if error == -EIO else -left)
+                iov_advance(w, 0 if error == -world.EIO else -left)
                 break
             address += part
             left -= part
             spliced += part
     tally.spliced_bytes += spliced
-    tally.eio += error == -EIO
+    tally.eio += error == -world.EIO
     grow(w, index, spliced, spliced)
     return spliced if spliced > 0 else error
 
@@ -91,12 +80,12 @@ def attach_page(w, index, address, size_bytes, spliced):
     if w.page[head_of(w, page)].kind == SLAB:
         return attach_slab(w, index, address, size_bytes, w.sock[0].write_seq + spliced)
     if not sendpage_ok(w, page):
-        return -EIO
+        return -world.EIO
     has_slot = append_frag(w, index, page, address % PAGE_SIZE, size_bytes, NO_OBJECT)
     w.tally[0].frag_appends += 1
     if not has_slot:
-        return -EMSGSIZE
-    log(w, SPLICE, w.sock[0].write_seq + spliced, address, size_bytes)
+        return -world.EMSGSIZE
+    log(w, world.SPLICE, w.sock[0].write_seq + spliced, address, size_bytes)
     return 0
 
 
@@ -107,18 +96,18 @@ def attach_slab(w, index, address, size_bytes, seq):
     Under a what-if rule of the socket it is attached as it is, and its owner waits for a callback.
     """
     rule = w.sock[0].slab_rule
-    if rule == BY_PROFILE and w.profile[0].copies_slab == 0:
-        return -EIO
-    if w.skb[index].nr_frags >= MAX_SKB_FRAGS:
-        return -EMSGSIZE
+    if rule == world.BY_PROFILE and w.profile[0].copies_slab == 0:
+        return -world.EIO
+    if w.skb[index].nr_frags >= world.MAX_SKB_FRAGS:
+        return -world.EMSGSIZE
     w.tally[0].frag_appends += 1
-    if rule != BY_PROFILE:
+    if rule != world.BY_PROFILE:
         append_frag(w, index, address // PAGE_SIZE, address % PAGE_SIZE, size_bytes, object_at(w, address)[0])
-        log(w, SPLICE, seq, address, size_bytes)
+        log(w, world.SPLICE, seq, address, size_bytes)
         return 0
     fragment = copy_to_frag(w, address, size_bytes, seq)
     if fragment == NONE:
-        return -ENOMEM
+        return -world.ENOMEM
     append_frag(w, index, fragment // PAGE_SIZE, fragment % PAGE_SIZE, size_bytes, NO_OBJECT)
     put_page(w, fragment // PAGE_SIZE)
     return 0
@@ -144,10 +133,10 @@ def append_zerocopy(w, index, size_bytes):
     if skb.len == 0:
         skb.pure_zerocopy = 1
     if skb.uarg != 0 and skb.uarg != w.sock[0].uarg:
-        return -EMSGSIZE
+        return -world.EMSGSIZE
     before, skb.uarg = skb.uarg, 0  # while it is filled, its fragments may grow
-    while pinned < size_bytes and w.iov_left > 0 and skb.nr_frags < MAX_SKB_FRAGS:
-        address, left = iov_take(w, size_bytes - pinned, MAX_SKB_FRAGS - skb.nr_frags)
+    while pinned < size_bytes and w.iov_left > 0 and skb.nr_frags < world.MAX_SKB_FRAGS:
+        address, left = iov_take(w, size_bytes - pinned, world.MAX_SKB_FRAGS - skb.nr_frags)
         grow(w, index, left, (address % PAGE_SIZE + left + PAGE_SIZE - 1) & -PAGE_SIZE)
         pinned += left
         while left > 0:
@@ -157,4 +146,4 @@ def append_zerocopy(w, index, size_bytes):
             address += part
             left -= part
     skb.uarg = w.sock[0].uarg if pinned > 0 else before
-    return pinned if pinned > 0 else -EMSGSIZE
+    return pinned if pinned > 0 else -world.EMSGSIZE

@@ -5,9 +5,9 @@ from splicelab.kernel import memory
 from splicelab.kernel.copy import copy_bytes
 from splicelab.kernel.frag import frag_free, frag_or_block, page_frag_alloc
 from splicelab.kernel.iov import iov_add, iov_begin
-from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page, sendpage_ok
+from splicelab.kernel.memory import SLAB, alloc_block, head_of, put_page
 from splicelab.kernel.slab import CLASSES, alloc_mixed, kfree, kmalloc
-from splicelab.kernel.tcp import sendmsg, sendpage, set_cork
+from splicelab.kernel.tcp import sendmsg
 from splicelab.kernel.world import COPY, IN_FLIGHT_MAX, MSG_SPLICE_PAGES, NONE, OBJECT_GRAIN, PAGE_SIZE, REWRITE, log
 
 OWNERS = ("slab", "large_kmalloc", "stack", "static", "page_frag", "page")
@@ -18,10 +18,6 @@ ROLES = ("header", "head", "payload", "trailer", "pad")  # pad: where padding is
 HEADER, HEAD, PAYLOAD, TRAILER, PAD = range(len(ROLES))
 FATES = ("freed", "rewritten", "kept")
 FREED, REWRITTEN, KEPT = range(len(FATES))
-METHODS = ("copy", "sendpage", "splice")
-COPY_CALL, SENDPAGE_CALL, SPLICE_CALL = range(len(METHODS))
-ASKS = ("none", "first", "each")  # a caller, before it attaches: of which pages of a call
-ASKS_NONE, ASKS_FIRST, ASKS_EACH = range(len(ASKS))
 
 
 @jit
@@ -190,61 +186,6 @@ def send_with_callback(w):
     for place in range(w.plan[0].pieces):
         release_fresh(w, place)
     return sent
-
-
-@jit
-def may_attach(w, step):
-    """Return what a caller's own question says: may the first page of a call be referenced, or each; or nobody asks.
-
-    Linux 6.1 and 6.12 drivers/nvme/host/tcp.c: nvme_tcp_try_send_data, and others (include/linux/net.h: sendpages_ok).
-    """
-    for number in range(step.first_piece, step.first_piece + (step.pieces if step.asks != ASKS_NONE else 0)):
-        piece = w.piece[number]
-        last = piece.address if step.asks == ASKS_FIRST else piece.address + piece.size_bytes - 1
-        for page in range(piece.address // PAGE_SIZE, last // PAGE_SIZE + 1):
-            if not sendpage_ok(w, page):
-                return False
-        if step.asks == ASKS_FIRST:
-            return True
-    return True
-
-
-@jit
-def send_step(w, place, flags):
-    """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno.
-
-    A caller that asks first whether its pages may be referenced copies where they may not.
-    """
-    step = w.step[place]
-    is_attached = step.method != COPY_CALL and may_attach(w, step)
-    if step.method == SENDPAGE_CALL and is_attached:
-        piece = w.piece[step.first_piece]
-        return sendpage(w, piece.address // PAGE_SIZE, piece.address % PAGE_SIZE, piece.size_bytes, flags)
-    iov_begin(w)
-    for number in range(step.first_piece, step.first_piece + step.pieces):
-        add_piece(w, number)
-    return sendmsg(w, flags | (splice_flag(w) if is_attached else 0))
-
-
-@jit
-def send_steps(w, is_notlast_gone):
-    """Make the caller's own calls one by one, corked where it corks; a failed one ends the message.
-
-    Where MSG_SENDPAGE_NOTLAST is gone, each call has the flags that the merged series gave it.
-    """
-    plan = w.plan[0]
-    sent = taken = 0
-    if plan.corked != 0:
-        set_cork(w, True)
-    for place in range(plan.steps):
-        step = w.step[place]
-        taken = send_step(w, place, step.flags_since_6_5 if is_notlast_gone else step.msg_flags)
-        if taken < 0:
-            break
-        sent += taken
-    if plan.corked != 0:
-        set_cork(w, False)
-    return sent if sent > 0 else taken
 
 
 @jit

@@ -5,18 +5,8 @@ One CPU, no partial slabs, no redzone, nothing zeroed: reuse of memory stays vis
 """
 
 from splicelab._jit import jit
-from splicelab.kernel.memory import (
-    LARGE_KMALLOC,
-    PAGE_CACHE,
-    SLAB,
-    alloc_block,
-    alloc_pages,
-    free_pages,
-    head_of,
-    is_frozen,
-    put_block,
-    unsigned,
-)
+from splicelab.kernel import memory
+from splicelab.kernel.memory import SLAB, alloc_pages, head_of, unsigned
 from splicelab.kernel.world import KFREE, KMALLOC, NONE, OBJECT_GRAIN, PAGE_SIZE, log
 
 CLASSES = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
@@ -52,7 +42,7 @@ def kmalloc(w, size_bytes):
     """Return the address of a slab object, or of whole pages above 8192 bytes; NONE when memory is exhausted."""
     index = kmalloc_class(size_bytes)
     if index == NONE:
-        address = alloc_block(w, size_bytes, LARGE_KMALLOC)
+        address = memory.alloc_block(w, size_bytes, memory.LARGE_KMALLOC)
     else:
         if w.free_objects[index] == NONE and not new_slab(w, index):
             return NONE
@@ -74,27 +64,27 @@ def kfree(w, address):
     w.tally[0].kfrees += 1
     w.tally[0].objects_in_use -= 1
     log(w, KFREE, address, 0, 0)
-    if w.page[head].kind != LARGE_KMALLOC:
+    if w.page[head].kind != memory.LARGE_KMALLOC:
         index = unsigned(w.page[head].slab_class)
         w.object_next[unsigned(address // OBJECT_GRAIN)] = w.free_objects[index]
         w.free_objects[index] = address
     elif w.profile[0].large_kmalloc_frozen != 0:
-        free_pages(w, head)
+        memory.free_pages(w, head)
     else:
-        put_block(w, head)
+        memory.put_block(w, head)
 
 
 @jit
 def alloc_mixed(w, size_bytes):
     """Return the address of one range of pages of which the first is page cache and each later one a slab object."""
-    address = alloc_block(w, size_bytes, PAGE_CACHE)
+    address = memory.alloc_block(w, size_bytes, memory.PAGE_CACHE)
     if address != NONE:
         head, pages = w.page[address // PAGE_SIZE], 1 << w.page[address // PAGE_SIZE].order
         head.order = 0
         for page in range(head.head + 1, head.head + pages):
             later = w.page[page]
             later.head, later.order, later.kind, later.slab_class = page, 0, SLAB, kmalloc_class(PAGE_SIZE)
-            later.queued, later.refcount = 0, 0 if is_frozen(w, SLAB) else 1
+            later.queued, later.refcount = 0, 0 if memory.is_frozen(w, SLAB) else 1
             w.object_next[page * PAGE_SIZE // OBJECT_GRAIN] = 1  # its owner shows it: no callback frees it
     return address
 

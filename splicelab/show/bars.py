@@ -58,11 +58,6 @@ class Bars(Drawing):
         for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
             ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else BAD)
 
-    @classmethod
-    def of(cls, result: Comparison) -> "Bars":
-        """Return a drawing with a row for each alternative."""
-        return cls(result)
-
     @staticmethod
     def words(result: Comparison) -> str:
         """Say the same numbers, a line an alternative."""

@@ -17,32 +17,30 @@ from splicelab.result import Result
 class Drawing:
     """One figure for all results of a kind: the constructor draws what stays, `update` changes what moves.
 
-    The layout is made once, right after the constructor, and is then frozen: axis limits and labels are set there,
-    and a moving title or tick label holds its longest text there, so that room is kept for it. Artists are not
-    added or removed in `update`: make as many as are ever needed, and hide those not in use.
+    The constructor gets the first result, and makes room for all that may take its place. The layout is made once,
+    right after it, and is then frozen: axis limits and labels are set there, and a moving title or tick label holds its
+    longest text there. Artists are not added or removed in `update`: make as many as are ever needed.
     """
 
     figure: Figure
-    moving: Iterable[Artist]
+    moving: Iterable[Artist] = ()  # in the order in which they are drawn
+
+    def __init__(self, result: Result):
+        """Draw what stays."""
 
     def update(self, result: Result) -> None:
         """Change the moving artists to show this result."""
 
     @classmethod
-    def of(cls, result: Result) -> "Drawing":
-        """Return a drawing with room for this result and all that an Explorer may put in its place."""
-        return cls()
-
-    @classmethod
-    def picture(cls, result: Result) -> Figure:
-        """Return the figure of one result, for a page."""
-        drawing = cls.of(result)
+    def picture(cls, result: Result) -> Figure | None:
+        """Return the figure of one result, for a page; None where there is nothing to draw."""
+        drawing = cls(result)
         drawing.update(result)
         return drawing.figure
 
     @staticmethod
     def words(result: Result) -> str:
-        """Return in words what is drawn, where the result has no text of its own."""
+        """Say in words what is drawn, where the result has no text of its own."""
 
 
 def shows(kind: type[Result]):
@@ -55,21 +53,14 @@ def shows(kind: type[Result]):
     return attach
 
 
-def settled(drawing: Drawing) -> Drawing:
-    """Give the same drawing with its layout made and frozen."""
-    drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine("none")
-    return drawing
-
-
 class LiveCanvas:
     """PNG pictures of one drawing, made from a kept background and its moving artists."""
 
-    def __init__(self, drawing: Drawing):
-        self.drawing = settled(drawing)
-        self.background = None
-        self.moving = sorted(drawing.moving, key=lambda artist: artist.get_zorder())
-        for artist in self.moving:
+    def __init__(self, result: Result):
+        self.drawing, self.background = result.shown(result), None
+        self.drawing.figure.draw_without_rendering()
+        self.drawing.figure.set_layout_engine("none")
+        for artist in self.drawing.moving:
             artist.set_animated(True)
 
     def png(self, result: Result) -> bytes:
@@ -83,7 +74,7 @@ class LiveCanvas:
             self.background = canvas.copy_from_bbox(figure.bbox)
         else:
             canvas.restore_region(self.background)
-        for artist in self.moving:
+        for artist in self.drawing.moving:
             figure.draw_artist(artist)
         png = BytesIO()
         pixels = Image.frombuffer("RGBA", canvas.get_width_height(physical=True), canvas.buffer_rgba())

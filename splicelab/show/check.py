@@ -8,17 +8,13 @@ from splicelab.result import Result
 class Checks(Result):
     """Claims with what was found and what it must be."""
 
-    html = None
+    html, text = None, ""
 
     def __init__(self, *checks: tuple[str, object, object]):
         self.table = pd.DataFrame(checks, columns=["what", "found", "meant"]).astype(object)
-
-    @property
-    def text(self) -> str:
-        """A line for each claim."""
-        return "\n".join(
-            f"{'ok   ' if found == meant else 'WRONG'} {what}: {found}" + (f", not {meant}" if found != meant else "")
-            for what, found, meant in self.table.itertuples(index=False, name=None)
+        self.text = "\n".join(
+            f"ok    {what}: {found}" if found == meant else f"WRONG {what}: {found}, not {meant}"
+            for what, found, meant in checks
         )
 
 

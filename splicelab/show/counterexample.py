@@ -22,17 +22,12 @@ Boxes = list[tuple[str, str | Owner]]
 class Counterexample(Sketch):
     """The shortest counterexample, an event a row; a thick frame has just changed."""
 
-    @staticmethod
-    def size_px(verdict: Verdict) -> tuple[float, float]:
-        """Return a size with a row for each event."""
-        return 950, TOP + 20 + ROW * len(verdict.counterexample)
-
     @classmethod
     def picture(cls, verdict: Verdict) -> Figure | None:
         """Return the figure of a verdict; None where no order breaks a rule, and there is nothing to draw."""
         return super().picture(verdict) if verdict.broken else None
 
-    def draw(self, verdict: Verdict) -> None:
+    def draw(self, verdict: Verdict) -> float:
         """Draw who acts, what happens, and what memory or caches hold then."""
         steps = verdict.counterexample
         end = TOP + ROW * (len(steps) - 1)
@@ -60,6 +55,7 @@ class Counterexample(Sketch):
                 left += 24
         if isinstance(steps[0].world, Machine):
             self.legend(end + 32, ("slab", "page_frag", "free", "other"))
+        return end + ROW + 20
 
 
 def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
+from splicelab.errors import InputError
 from splicelab.result import Result, crisp_png
-from splicelab.show.canvas import LiveCanvas, settled
+from splicelab.show.canvas import LiveCanvas
 
 # Words of a control where its name does not say it by itself; a suffix _bytes, _pages … is the unit in brackets.
 LABELS = {
@@ -19,7 +20,7 @@ LABELS = {
     **{"ack_delay": "ACK delay (messages)", "acks_each_call": "ACKs arrive", "in_flight": "in flight (messages)"},
     **{"lose_every": "lose each n-th (0: none)", "order3_fails": "single pages only", "messages": "messages sent"},
     **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver"},
-    **{"segments_in_software": "segments are cut"},
+    **{"segments_in_software": "segments are cut", "heat": "payload in the cache"},
 }
 UNITS = ("bytes", "pages", "messages", "percent", "ns")
 
@@ -46,8 +47,8 @@ def explore(
 
     Raises
     ------
-    ValueError
-        A control cannot be made, or compute refuses the first values. What compute raises for the first values passes
+    InputError
+        A control cannot be made, or does not offer its first value. What compute raises for the first values passes
         through, so that it is seen in the cell.
 
     Examples
@@ -64,12 +65,14 @@ def explore(
 
 
 def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[str, str]) -> Widget:
-    """Return the widget that ipywidgets makes of a shorthand, with its words; InputError is a ValueError."""
-    widget = short
+    """Return the widget that ipywidgets makes of a shorthand, with its words; InputError where it cannot."""
+    widget, first = short, given.get(name, Parameter.empty)
     if not isinstance(short, Widget):
-        widget = interactive.widget_from_abbrev(short, given.get(name, Parameter.empty))
+        widget = interactive.widget_from_abbrev(short, first)
     if not isinstance(widget, ValueWidget) or isinstance(widget, fixed):
-        raise ValueError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
+        raise InputError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
+    if widget is not short and first is not Parameter.empty and widget.value != first:
+        raise InputError(f"explore: {name}: the first value, {first!r}, is not among {short!r}")
     stem, _, unit = name.rpartition("_")
     is_worded = isinstance(short, list) and short and isinstance(short[0], tuple)
     said = stem.replace("_", " ") + (f" ({unit})" * (not is_worded)) if unit in UNITS else name.replace("_", " ")
@@ -89,7 +92,7 @@ class Explorer(VBox):
         self._words = HTML()
         with _drawing:
             self.result = compute(**self.values)
-            self._canvas = LiveCanvas(self.result.shown.of(self.result))
+            self._canvas = LiveCanvas(self.result)
             self._show(self.result)
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
         super().__init__([row, self._picture, self._words])
@@ -129,10 +132,6 @@ class Explorer(VBox):
                     f"<div role='alert' style='color: #a00'>{said}<br>Above is the picture of the values before.</div>"
                 )
 
-    def _setting(self) -> str:
-        """Say the control values in one line."""
-        return ", ".join(f"{control.description}: {_reading(control)}" for control in self.controls.values())
-
     def _repr_mimebundle_(self, **kwargs):
         """Add a crisp PNG and stable text: pages without a kernel, diffs and tests show these."""
         data = super()._repr_mimebundle_(**kwargs)
@@ -140,10 +139,9 @@ class Explorer(VBox):
             text = self.result.text
             if self.error is not None:
                 text = f"no picture for these values: {_sentence(self.error)}"
-            data["text/plain"] = f"Explorer: {self._setting()}\n{text}"
-            drawing = settled(self.result.shown.of(self.result))
-            drawing.update(self.result)
-            data["image/png"], metadata = crisp_png(drawing.figure, data["text/plain"])
+            readings = (f"{control.description}: {_reading(control)}" for control in self.controls.values())
+            data["text/plain"] = f"Explorer: {', '.join(readings)}\n{text}"
+            data["image/png"], metadata = crisp_png(self.result.figure, data["text/plain"])
         return data, {"image/png": metadata}
 
 

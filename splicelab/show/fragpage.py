@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling, PinnedMap
@@ -38,7 +37,7 @@ def cells(filling: Filling) -> np.ndarray:
 class FragPage(Drawing):
     """Eight pages filling up, and what the pieces in flight are charged for against what they pin."""
 
-    def __init__(self):
+    def __init__(self, filling: Filling):
         self.figure, (block, bars) = new_figure(9.5, 3.7, 1, 2, width_ratios=[3.4, 1])
         block.set(xlim=(0, PAGE_SIZE), xticks=range(0, PAGE_SIZE + 1, 1024), yticks=range(WINDOW_PAGES))
         block.set_title("the eight pages around the newest piece")
@@ -73,13 +72,11 @@ class FragPage(Drawing):
 class PinnedPanels(Drawing):
     """A panel a circumstance, a row an allocator, a column a number in flight."""
 
-    @classmethod
-    def picture(cls, result: PinnedMap) -> Figure:
-        """Return the figure of one result."""
+    def __init__(self, result: PinnedMap):
         results = result.tables
         height_in = 1.5 + 0.34 * max(map(len, results.values()))
-        figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)
-        figure.suptitle("KiB pinned at the peak", fontsize=11)
+        self.figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)
+        self.figure.suptitle("KiB pinned at the peak", fontsize=11)
         for axes, (title, table) in zip(panels[0], results.items(), strict=True):
             axes.imshow(table, cmap="YlOrBr", norm=LogNorm(1, LONGEST_BYTES >> 8), aspect="auto")
             axes.set(title=title, xlabel=axis_label("messages in flight", COUNTED))
@@ -89,4 +86,3 @@ class PinnedPanels(Drawing):
             for (row, column), pinned_kib in np.ndenumerate(table.to_numpy()):
                 ink = "white" if pinned_kib > LIGHT_TEXT_KIB else "black"
                 axes.text(column, row, f"{pinned_kib:,.0f}", ha="center", va="center", color=ink)
-        return figure

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from splicelab.errors import InputError
+from splicelab.errors import one_of
 from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.patterns import observe
 from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
@@ -15,7 +15,7 @@ from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import COUNTED, Picture
 
-WIDTH, LEFT, RIGHT = 900, 140, 894
+LEFT, RIGHT = 140, 894
 
 
 class Strip(NamedTuple):
@@ -112,29 +112,23 @@ def words(group: str) -> Picture:
     splice: bytes copied: 0; by a sendmsg of the same message: 4148
     push: 3 calls, all but the last with MSG_MORE; skbs that leave: 1; without it: 3
     """
-    if group not in GROUPS:
-        raise InputError(f"group: {group!r} is not one of {', '.join(GROUPS)}")
-    return Picture(
-        Glossary.picture(strips := GROUPS[group]()), "\n".join(f"{one.term}: {one.sentence}" for one in strips)
-    )
+    strips = GROUPS[one_of("group", group, GROUPS)]()
+    return Picture(Glossary.picture(strips), "\n".join(f"{one.term}: {one.sentence}" for one in strips))
 
 
 class Glossary(Sketch):
     """Terms below each other: boxes side by side, and what they show in a sentence."""
 
-    @staticmethod
-    def size_px(strips: list[Strip]) -> tuple[float, float]:
-        """Return a size with room for so many terms."""
-        return WIDTH, 82 * len(strips) + 45
+    width_px = 900
 
-    def draw(self, strips: list[Strip]) -> None:
+    def draw(self, strips: list[Strip]) -> float:
         """Draw the terms."""
         for y, (term, boxes, sentence) in zip(count(37, 82), strips):
             ends = np.cumsum([0, *(width for width, *_ in boxes)])
+            places = pairwise(LEFT + ends * (RIGHT - LEFT) / ends[-1])
             self.say(LEFT - 10, y, term, ha="right", points=10.5, weight="bold")
-            for (_, owner, said), (left, right) in zip(
-                boxes, pairwise(LEFT + ends * (RIGHT - LEFT) / ends[-1]), strict=True
-            ):
+            for (_, owner, said), (left, right) in zip(boxes, places, strict=True):
                 self.box(left, right, y, owner, said, height=42)
             self.say(LEFT, y + 34, f"{sentence} ({COUNTED})", ha="left")
         self.legend(82 * len(strips) + 22, dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes))
+        return 82 * len(strips) + 45

@@ -2,6 +2,7 @@
 
 from textwrap import fill
 
+import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
@@ -49,11 +50,10 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     axes.set_yticks([row + 0.5 for row in range(rows)], ends.index)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    for row in range(rows):
-        for col in range(cols):
-            lines = ends.iat[row, col].splitlines()
-            axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, facecolor=FILL[lines[0]]))
-            said = "\n".join(fill(line, ROOM // cols) for line in lines)
-            axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9)
+    for (row, col), end in np.ndenumerate(ends):
+        lines = end.splitlines()
+        axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, facecolor=FILL[lines[0]]))
+        said = "\n".join(fill(line, ROOM // cols) for line in lines)
+        axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9)
     told = [f"{name}: " + "; ".join(f"{column}: {end}" for column, end in row.items()) for name, row in ends.iterrows()]
     return Picture(figure, "\n".join(line.replace(",\n", ", ").replace("\n", ", ") for line in told))

@@ -19,12 +19,7 @@ LINES = (("-", "o", INK), ("--", "s", "#0072B2"), (":", "D", "#D55E00"), ("-.", 
 class LifeDrawing(Sketch):
     """The life of one message, a row a step: memory, queue, receiver."""
 
-    @staticmethod
-    def size_px(result: Life) -> tuple[float, float]:
-        """Return a size with a row for each step."""
-        return 950, 50 + len(result.moments) * STEP
-
-    def draw(self, result: Life) -> None:
+    def draw(self, result: Life) -> float:
         """Draw a life."""
         for x, words in ((10, "step"), (400, "memory: three objects"), (670, "queue"), (820, "receiver")):
             self.say(x, 18, words, FAINT, "left")
@@ -42,6 +37,7 @@ class LifeDrawing(Sketch):
             words, colour = ("as meant", GOOD) if got == meant else ("WRONG", DANGER)
             said = f"{words}\n{in_hex(got)}" if got else "nothing yet"
             self.say(820, y, said, colour if got else FAINT, "left")
+        return 50 + len(result.moments) * STEP
 
 
 def _delay_axes(axes) -> None:
@@ -70,7 +66,7 @@ def rates(swept: dict[str, Rates]) -> Picture:
 class RatesDrawing(Drawing):
     """The first messages of one workload as squares, and the sweep."""
 
-    def __init__(self):
+    def __init__(self, result: Rates):
         self.figure, (top, axes) = new_figure(9.5, 4.6, 2, height_ratios=(1, 2))
         top.set(xlim=(-1, 50), ylim=(4, -1.6), title=f"The first {SQUARES} messages (counted)")
         top.set_axis_off()

@@ -42,12 +42,6 @@ class CostCurves(Drawing):
             self.spreads[name] = axes.vlines(sizes, 1, 1, color=colour, alpha=0.4, linewidth=4)
             (self.rings[name],) = axes.plot([], [], "o", ms=14, mfc="none", mec=colour, mew=2)
         self.figure.legend(loc="outside lower center", ncols=2)
-        self.moving = []
-
-    @classmethod
-    def of(cls, result: LiveRun) -> "CostCurves":
-        """Return a drawing with a place for each payload of a run."""
-        return cls(result)
 
     def update(self, result: LiveRun) -> None:
         """Show a cost of a run."""

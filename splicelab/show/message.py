@@ -21,12 +21,9 @@ COLOURS = {"6.1": "#0072B2", "6.12": "#D55E00"}
 class MessageDrawing(Sketch):
     """A message row by row, all rows with the same edges and not to scale."""
 
-    @staticmethod
-    def size_px(seen: Seen) -> tuple[float, float]:
-        """Return a size that has room for any message."""
-        return 900, 320
+    width_px = 900
 
-    def draw(self, seen: Seen) -> None:
+    def draw(self, seen: Seen) -> float:
         """Lay out the boxes of all rows between their common edges, and name those with room for words."""
         self.say(LEFT - 3, 10, f"{seen.text} ({COUNTED})", ha="left", points=10)
         for row, caption in enumerate(CAPTIONS):
@@ -39,6 +36,7 @@ class MessageDrawing(Sketch):
         for flags, position, _ in seen.pushes:
             self.mark(place(position), 22 + LANE * 3, *MARKS[flags & MSG_MORE > 0][:2], 10)
         self.legend(301, OWNERS_SHOWN, MARKS)
+        return 320
 
 
 def _boxes(seen: Seen):

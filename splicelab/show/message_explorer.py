@@ -1,7 +1,10 @@
 """The Explorer of one alternative: any caller's message under the microscope."""
 
+from functools import partial
+
 from splicelab.callers import load_callers
 from splicelab.evidence.counted.message import Trace, trace_message
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.kernel.profiles import PROFILES
 from splicelab.show.explorer import Explorer, explore
 
@@ -14,7 +17,7 @@ WORDS = {"owners": "header lies in", "lose_every": "each lost once"}
 def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v3") -> Explorer:
     """Return an Explorer that sends one message by an alternative and draws it, from these first values.
 
-    A trailer that the caller never sends becomes the nearest that it does send.
+    A trailer or a payload that the caller never sends in one message becomes the nearest that it does send.
 
     Examples
     --------
@@ -23,22 +26,13 @@ def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v
     'delivered'
     """
 
-    def send(
-        caller=caller,
-        kernel=kernel,
-        payload_pages=3,
-        trailer_bytes=4,
-        flag=True,
-        owners=OWNERS["the caller's own"],
-        lose_every=False,
-    ) -> Trace:
-        options = {"owners": owners, "flag": flag, "lose_every": int(lose_every), "payload_bytes": 4096 * payload_pages}
-        trailer_bytes = load_callers()[caller].nearest_trailer_bytes(trailer_bytes)
-        return trace_message(caller, alternative, kernel, trailer_bytes=trailer_bytes, **options)
+    def send(caller: str, kernel: str, payload_pages: int, trailer_bytes: int, **options) -> Trace:
+        shape = load_callers()[caller]
+        payload_bytes = min(4096 * payload_pages, shape.most_bytes(segment_bytes(65536)[0]) & -4096)
+        options |= {"payload_bytes": payload_bytes, "trailer_bytes": shape.nearest_trailer_bytes(trailer_bytes)}
+        return trace_message(caller, alternative, kernel, **options)
 
-    return explore(
-        send,
-        labels=WORDS,
-        **{"payload_pages": (1, 16), "trailer_bytes": (0, 21), "caller": CALLERS, "kernel": list(PROFILES)},
-        **{"owners": list(OWNERS.items()), "flag": True, "lose_every": False},
-    )
+    first = {"caller": caller, "kernel": kernel, "payload_pages": 3, "trailer_bytes": 4, "owners": {}}
+    choices = {"caller": CALLERS, "kernel": list(PROFILES), "owners": list(OWNERS.items())}
+    ranges = {"payload_pages": (1, 16), "trailer_bytes": (0, 21), "flag": True, "lose_every": False}
+    return explore(partial(send, **first), labels=WORDS, **choices, **ranges)

@@ -6,7 +6,7 @@ from splicelab.show.canvas import shows
 from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, PAPER, Sketch, scale
 from splicelab.show.style import OWNERS, Owner
 
-WIDTH, HEIGHT, LEFT, RIGHT = 950, 572, 112, 940
+HEIGHT, LEFT, RIGHT = 572, 112, 940
 PATH_Y, CALL_Y, MEMORY_Y, SKB_Y, LIFE_Y = 61, 108, 181, 287, 372
 BLOCK, BAR, ROW = 42, 18, 45
 STAGES = {"built": 112, "sendmsg": 220, "call returns": 390, "next message": 550, "sent again": 705, "ACK": 830}
@@ -19,12 +19,7 @@ ENDS_AT |= {"rewritten": "next message", "kfree by callback": "ACK"}
 class Microscope(Sketch):
     """One message: its path, its calls, its memory, the skbs that hold it, and lifetimes."""
 
-    @staticmethod
-    def size_px(trace: Trace) -> tuple[float, float]:
-        """Return a size that has room for any message."""
-        return WIDTH, HEIGHT
-
-    def draw(self, trace: Trace) -> None:
+    def draw(self, trace: Trace) -> float:
         """Draw a message."""
         columns, ended = trace.columns, trace.tally.ending
         self.say(10, 17, trace.name, INK, "left", 11, "bold")
@@ -62,6 +57,7 @@ class Microscope(Sketch):
         if trace.tally.retransmits:
             self.line(STAGES["sent again"], LIFE_Y + 10, STAGES["sent again"], HEIGHT - 6, DANGER, 1.5)
             self.say(STAGES["sent again"] + 5, LIFE_Y, "sent again", DANGER, "left", 10)
+        return HEIGHT
 
     def _draw_path(self, trace: Trace) -> None:
         """Draw the call path and what happens where; dark is who deals with memory that cannot be attached."""

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.markers import MarkerStyle
 from matplotlib.text import Text
@@ -53,94 +54,81 @@ def scale(edges: Iterable[int], left: float, right: float, power: float = 0, nar
     return partial(np.interp, xp=edges, fp=np.cumsum([left, *(narrowest + share * width for width in widths)]))
 
 
-class Word(Text):
-    """Words on a live canvas, rendered once: most of a redraw would go into the same letters again."""
+def _text(figure, x, y, words, colour, ha, points, weight, **more) -> Text:
+    """Return words as an artist of a figure."""
+    text = Text(x, y, words, color=colour, va="center", ha=ha, fontsize=points, fontweight=weight, **more)
+    text.set_figure(figure)
+    return text
 
-    kept: dict[tuple, tuple] = {}
 
-    def draw_kept(self, renderer) -> None:
-        """Draw the kept picture of these words."""
-        x, y = self.get_transform().transform(self.get_position()).round().astype(int)
-        key = (self.get_text(), self.get_color(), self.get_ha(), self.get_size(), self.get_weight(), renderer.dpi)
-        if key not in self.kept:
-            if len(self.kept) == WORDS_KEPT:
-                self.kept.clear()
-            page = RendererAgg(renderer.width, renderer.height, renderer.dpi)
-            self.draw(page)
-            letters = np.asarray(page.buffer_rgba())[::-1]
-            rows, cols = (np.flatnonzero(letters[..., 3].any(axis=axis)) for axis in (1, 0))
-            picture = letters[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
-            self.kept[key] = picture, cols[0] - x, rows[0] - y
-        picture, right, up = self.kept[key]
-        renderer.draw_image(renderer.new_gc(), x + right, y + up, picture)
+@lru_cache(WORDS_KEPT)
+def _rendered(dpi: int, *look) -> tuple[np.ndarray, int, int]:
+    """Return words as pixels, and how far these begin to the right of their place and above it."""
+    page, x, y = RendererAgg(2000, 400, dpi), 1000, 200
+    _text(Figure(dpi=dpi), x, y, *look).draw(page)
+    letters = np.asarray(page.buffer_rgba())[::-1]
+    rows, cols = (np.flatnonzero(letters[..., 3].any(axis=axis)) for axis in (1, 0))
+    return letters[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy(), cols[0] - x, rows[0] - y
 
 
 class Ink(Artist):
-    """All that is drawn: shapes, then words; as many of both as a picture needs."""
+    """All that is drawn: shapes as (corners, fill, edge, width, line), then words as (x, y, words, look)."""
 
     def __init__(self, axes):
         super().__init__()
+        self.shapes, self.words = [], []
         axes.add_artist(self)
-        self.shapes = axes.add_collection(PolyCollection([]), autolim=False)
-        self.shapes.remove()  # it draws where the axes are, when this is drawn
-        self.shapes.axes, self.shapes.figure = axes, axes.figure
-        self.words: list[Word] = []
-        self.begin()
 
-    def begin(self) -> None:
-        """Start a new picture."""
-        self.used, self.outlines, self.looks = 0, [], []
-
-    def end(self) -> None:
-        """Show it."""
-        names = ("facecolor", "edgecolor", "linewidth", "linestyle")
-        self.shapes.set(verts=self.outlines, **dict(zip(names, zip(*self.looks, strict=True), strict=True)))
-
-    def get_children(self) -> list[Word]:
-        """Return the words of this picture."""
-        return self.words[: self.used]
+    def get_children(self) -> list[Text]:
+        """Return the words as artists."""
+        return [_text(self.figure, *word, transform=self.axes.transData) for word in self.words]
 
     def draw(self, renderer) -> None:
-        """Draw the picture; words that are saved to a file are rendered for it."""
-        self.shapes.draw(renderer)
-        for word in self.get_children():
-            word.draw_kept(renderer) if self.get_animated() else word.draw(renderer)
+        """Draw it all; on a live canvas words are rendered once, since most of a redraw would go into letters again."""
+        names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
+        looks = dict(zip(names, zip(*self.shapes, strict=True), strict=True))
+        shapes = PolyCollection(**looks, transform=self.axes.transData)
+        shapes.set_figure(self.figure)
+        shapes.draw(renderer)
+        if not self.get_animated():
+            for text in self.get_children():
+                text.draw(renderer)
+            return
+        for x, y, *look in self.words:
+            left, bottom = self.axes.transData.transform((x, y)).round().astype(int)
+            letters, right, up = _rendered(renderer.dpi, *look)
+            renderer.draw_image(renderer.new_gc(), left + right, bottom + up, letters)
 
 
 class Sketch(Drawing):
-    """Base of a `Drawing`: a subclass gives `size_px`, and in `draw` says what a result looks like."""
+    """Base of a `Drawing` whose figure follows from the first result: in `draw` a subclass says what results look like.
 
-    def __init__(self, width_px: float, height_px: float):
-        self.width_px, self.height_px = width_px, height_px
-        self.figure, axes = new_figure(width_px / LIVE_DPI, height_px / LIVE_DPI)
-        self.figure.set_layout_engine("none")
-        axes.set(position=[0, 0, 1, 1], xlim=(0, width_px), ylim=(height_px, 0))
-        axes.set_axis_off()
+    What may take the place of a result has to have room in its figure.
+    """
+
+    width_px = 950
+
+    def __init__(self, result: Result):
+        self.figure, axes = new_figure()
         self.ink = Ink(axes)
         self.moving = [self.ink]
+        height_px = self.draw(result)
+        self.figure.set_size_inches(self.width_px / LIVE_DPI, height_px / LIVE_DPI)
+        self.figure.set_layout_engine("none")
+        axes.set(position=(0, 0, 1, 1), xlim=(0, self.width_px), ylim=(height_px, 0))
+        axes.set_axis_off()
 
-    @staticmethod
-    def size_px(result: Result) -> tuple[float, float]:
-        """Return width and height of the picture of a result, and of all that may take its place."""
-
-    def draw(self, result: Result) -> None:
-        """Say box by box what a result looks like."""
-
-    @classmethod
-    def of(cls, result: Result) -> "Sketch":
-        """Return a drawing as large as the result needs."""
-        return cls(*cls.size_px(result))
+    def draw(self, result: Result) -> float:
+        """Say box by box what a result looks like; return how high the picture is, in pixels."""
 
     def update(self, result: Result) -> None:
         """Draw another result."""
-        self.ink.begin()
+        self.ink.shapes, self.ink.words = [], []
         self.draw(result)
-        self.ink.end()
 
     def shape(self, corners, fill="none", edge=EDGE, width=0.8, line="-") -> None:
         """Draw a closed line."""
-        self.ink.outlines.append(corners)
-        self.ink.looks.append((fill, edge, width, line))
+        self.ink.shapes.append((corners, fill, edge, width, line))
 
     def line(self, x, y, end_x, end_y, colour=INK, width=1.0, line="-") -> None:
         """Draw a straight line."""
@@ -150,19 +138,10 @@ class Sketch(Drawing):
         """Draw one of matplotlib's markers."""
         self.shape(_corners(marker, size_px) + (x, y), fill, edge, 1)
 
-    def say(self, x, y, text, colour=INK, ha="center", points=9.5, weight="normal") -> None:
+    def say(self, x, y, words, colour=INK, ha="center", points=9.5, weight="normal") -> None:
         """Write words, their middle at y; at whole pixels, so that they look the same wherever they stand."""
-        ink = self.ink
-        if not text:
-            return
-        if ink.used == len(ink.words):
-            word = ink.axes.add_artist(Word(0, 0, "", va="center"))
-            word.remove()
-            word.axes, word.figure = ink.axes, ink.axes.figure
-            ink.words.append(word)
-        look = {"color": colour, "ha": ha, "fontsize": points, "fontweight": weight}
-        ink.words[ink.used].set(x=round(x), y=round(y), text=text, **look)
-        ink.used += 1
+        if words:
+            self.ink.words.append((round(x), round(y), words, colour, ha, points, weight))
 
     def frame(self, left, right, y, height, edge=INK, width=1.6, fill="none", line="-") -> None:
         """Draw a rectangle around the height y."""

@@ -4,10 +4,9 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from html import escape
-from itertools import groupby
 
-from pygments import token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from splicelab import kernel
@@ -19,37 +18,18 @@ from splicelab.result import Result
 # A page exported by nbconvert has no style for it, JupyterLab has a light and a dark one: it brings its own.
 BOX = "font-family:monospace;font-size:90%;line-height:1.4;white-space:pre;overflow-x:auto;padding:.7em 1em"
 PAPER = "color:#1f2328;background:#f6f8fa"
-INK = {
-    token.Keyword: "#a0111f",
-    token.Operator.Word: "#a0111f",
-    token.String: "#0a3069",
-    token.Comment: "#57606a",
-    token.Number: "#0550ae",
-    token.Name.Decorator: "#6639ba",
-    token.Name.Function: "#6639ba",
-}
+COLOURS = HtmlFormatter(style="vs", noclasses=True, nowrap=True)  # all of its colours are legible on that paper
 
 
 class Source(Result):
     """A function's source, in colours as HTML; as text, the function itself."""
 
+    html = text = ""
+
     def __init__(self, function: Callable):
-        self._text = inspect.getsource(getattr(function, "py_func", function)).rstrip()
-
-    @property
-    def text(self) -> str:
-        """The function."""
-        return self._text
-
-    @property
-    def html(self) -> str:
-        """The function in colours."""
-        tokens = PythonLexer(stripnl=False, ensurenl=False).get_tokens(self.text)
-        parts = []
-        for ink, run in groupby(tokens, lambda pair: _ink(pair[0])):
-            text = escape("".join(text for _, text in run))
-            parts.append(f'<span style="color:{ink}">{text}</span>' if ink else text)
-        return f'<pre style="{BOX};{PAPER}">{"".join(parts)}</pre>'
+        self.text = inspect.getsource(getattr(function, "py_func", function)).rstrip()
+        coloured = highlight(self.text, PythonLexer(stripnl=False, ensurenl=False), COLOURS).rstrip()
+        self.html = f'<pre style="{BOX};{PAPER}">{coloured}</pre>'
 
 
 def source(name: str | Callable) -> Source:
@@ -72,8 +52,3 @@ def source(name: str | Callable) -> Source:
             if found is not None and hasattr(found, "__code__") | hasattr(found, "py_func"):
                 return Source(found)
     raise InputError(f"source: {name!r} is no alternative ({', '.join(known)}) and no kernel of the model")
-
-
-def _ink(kind) -> str:
-    """Return the colour of a kind of token, or "" for that of the text."""
-    return next((colour for family, colour in INK.items() if kind in family), "")

@@ -1,13 +1,11 @@
 """The one look of all figures, made without pyplot: sizes, colours of the owners of memory, kinds of evidence."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from matplotlib import rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from splicelab.result import LIVE_DPI, Result
 
@@ -62,21 +60,10 @@ def new_figure(width_in: float = 8.5, height_in: float = 3.0, rows: int = 1, col
     return figure, figure.subplots(rows, cols, **subplots)
 
 
-def owner_handles(owners: Iterable[str]) -> list[Patch]:
-    """Legend entries for these owners of memory; KeyError for an unknown one."""
-    shown = [OWNERS[owner] for owner in owners]
-    return [Patch(facecolor=owner.colour, edgecolor="#333333", linewidth=0.6, label=owner.label) for owner in shown]
-
-
 class Picture(Result):
     """A figure that belongs to no single kind of result, with its stable text."""
 
-    figure = None
+    figure, text = None, ""
 
     def __init__(self, figure: Figure, text: str):
-        self.figure, self._text = figure, text
-
-    @property
-    def text(self) -> str:
-        """The stable text."""
-        return self._text
+        self.figure, self.text = figure, text

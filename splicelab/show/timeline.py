@@ -28,12 +28,7 @@ MARKS = {
 class TimelineDrawing(Sketch):
     """Some messages, one below the other."""
 
-    @staticmethod
-    def size_px(result: Timeline) -> tuple[float, float]:
-        """Return a size with as many lanes as the messages have."""
-        return 950, 70 + sum(45 + LANE * len(_captions(row)) for row in result.rows)
-
-    def draw(self, result: Timeline) -> None:
+    def draw(self, result: Timeline) -> float:
         """Draw as many messages; InputError for one of more parts than the picture holds."""
         y = 10
         for row in result.rows:
@@ -43,6 +38,7 @@ class TimelineDrawing(Sketch):
         self.say((LEFT + RIGHT) / 2, y + 8, words, points=10)
         owners = dict.fromkeys(piece.memory for row in result.rows for piece in row.trace.pieces)
         self.legend(y + 44, owners, MARKS.values())
+        return y + 60
 
     def _draw_row(self, top, row: Row) -> None:
         calls, marks, skbs = row.happenings

@@ -1,6 +1,6 @@
 """What waits for its ACK: the memory that each answer holds meanwhile, and what it copies after all."""
 
-from splicelab.evidence.counted.waiting import IN_FLIGHT, MESSAGES, Held
+from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Held
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
@@ -19,7 +19,7 @@ BARS = FRAGMENT, FRAGMENT, PAGE, OBJECT, OBJECT
 class Waiting(Drawing):
     """A line for what an answer holds, and in its colour a bar for what it copies."""
 
-    def __init__(self):
+    def __init__(self, result: Held):
         self.figure, (held, copied) = new_figure(9.5, 3.3, 1, 2, width_ratios=[3, 2])
         held.set(xscale="log", yscale="log", xlim=(0.85, 75), ylim=(8, 8e6), xlabel="messages in flight")
         held.set_xticks(IN_FLIGHT, IN_FLIGHT)

@@ -12,8 +12,9 @@ from splicelab.evidence.counted.apart import apart, own_loop, shared_world
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
+from splicelab.kernel.calls import ASKS, METHODS
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
-from splicelab.kernel.message import ASKS, FATES, METHODS, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
+from splicelab.kernel.message import FATES, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
 from splicelab.kernel.world import PAGE_SIZE

@@ -22,7 +22,7 @@ class Row:
     def happenings(self) -> tuple[list, list, list]:
         """Its calls (flags, first byte, end), marks (byte, LEAVES, HELD or ALONE) and skbs (first byte, end)."""
         calls, marks, skbs = [], [], []
-        start = next(event.second for event in self.trace.events if event.name == "call")
+        start = next(first for name, _, first, _ in self.trace.events if name == "call")
         is_pushed = False
         for name, first, second, third in self.trace.events:
             if name == "call":
@@ -60,7 +60,7 @@ class Timeline(Result):
         return "\n".join(row.text for row in self.rows)
 
 
-def timeline(*messages: Trace | tuple) -> Timeline:
+def timeline(*messages: Trace | Row | tuple) -> Timeline:
     """Put messages below each other, calls over pushes over skbs: each a Trace, or (title, Trace, records above).
 
     Examples
@@ -70,4 +70,5 @@ def timeline(*messages: Trace | tuple) -> Timeline:
     6.1: 3 calls, 1 push, 1 skb
     6.12: 3 calls, 3 pushes, 1 skb
     """
-    return Timeline(tuple(Row(one.name, one) if isinstance(one, Trace) else Row(*one) for one in messages))
+    titled = ((one.name, one) if isinstance(one, Trace) else one for one in messages)
+    return Timeline(tuple(one if isinstance(one, Row) else Row(*one) for one in titled))
