@@ -188,7 +188,7 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     """
     shape = pick_caller(caller)
 
-    def look(w) -> tuple[list[Piece], list[Event], list[Skb]]:
+    def look(w) -> tuple[list[Piece], list, list[Skb]]:
         pieces = []
         for piece in w.piece[: w.plan[0].pieces]:
             owner = PAYLOAD_OWNERS[piece.owner]
