@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 START := notebooks/00_start_here.ipynb
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Built elsewhere (the clone was moved or copied), or its Python has gone: build again.
-STALE := $(shell test "$$(cat .venv/ready 2>/dev/null)" = "$$(pwd -P)" && .venv/bin/python -c "" 2>/dev/null || echo stale)
+STALE := $(shell test "$$(cat .venv/ready 2>/dev/null)" = "$$(pwd -P)" && .venv/bin/python -I -c "" 2>/dev/null || echo stale)
 # Nothing of the user's own Python and Jupyter: what runs here is what is installed here.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP JUPYTER_PATH
 export JUPYTER_PREFER_ENV_PATH := 1

@@ -88,6 +88,7 @@ def report() -> Iterator[str]:
     """Yield one line a part: what is there, or what is missing and what to do."""
     for part, check in PARTS.items():
         try:
-            yield f"ok     {part:15} {check()}"
+            with warnings.catch_warnings(action="ignore"):  # of a home that cannot be written
+                yield f"ok     {part:15} {check()}"
         except (Lacking, InputError, ImportError, LookupError, OSError, subprocess.SubprocessError) as reason:
             yield f"lacks  {part:15} {' '.join(str(reason).split())}"
