@@ -76,7 +76,7 @@ class PinnedPanels(Drawing):
     @classmethod
     def picture(cls, result: PinnedMap) -> Figure:
         """Return the figure of one result."""
-        results = result.tables
+        results = {title: table.droplevel(0) for title, table in result.table.groupby("circumstance", sort=False)}
         height_in = 1.5 + 0.34 * max(map(len, results.values()))
         figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)
         figure.suptitle("KiB pinned at the peak", fontsize=11)
