@@ -7,7 +7,7 @@ put and every object freed, once.
 import numpy as np
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.skb_queue import look_at_log, look_at_queue
+from splicelab.evidence.counted.tally import look_at_log, look_at_queue
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS, SLAB
 from splicelab.kernel.message import ROLES
