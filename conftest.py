@@ -6,7 +6,12 @@ from pathlib import Path
 SANITIZER = Path(__file__).parent / "tests" / "nbval.cfg"
 CELL_TIMEOUT_S = 120
 OUTPUT_TIMEOUT_S = 30  # nbval's own 5 s are short on a loaded machine
-TIMED = ("timed:", "estimated:", "environment:")  # text that announces an HTML table of this machine's own figures
+TIMED = (
+    "timed:",
+    "estimated:",
+    "environment:",
+    "live:",
+)  # text that announces an HTML table of this machine's own figures
 
 
 def pytest_configure(config):

@@ -3,6 +3,7 @@
 from . import own as own
 from .callers import load_callers as load_callers
 from .evidence.counted.compare import compare as compare
+from .evidence.counted.compare import held_until_ack as held_until_ack
 from .evidence.counted.fragments import fill as fill
 from .evidence.counted.fragments import pinned as pinned
 from .evidence.counted.fragments import shoot_out as shoot_out
@@ -17,7 +18,6 @@ from .evidence.counted.predict import predict as predict
 from .evidence.counted.run import run as run
 from .evidence.counted.sweep import sweep as sweep
 from .evidence.counted.timeline import timeline as timeline
-from .evidence.counted.waiting import held_until_ack as held_until_ack
 from .evidence.debate.tables import debate as debate
 from .evidence.live.run import live as live
 from .evidence.orders.programs import search_orders as search_orders

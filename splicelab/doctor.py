@@ -3,19 +3,14 @@
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from splicelab.errors import InputError
 from splicelab.paths import data_path
-
-SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000  # include/uapi/asm-generic/socket.h, include/linux/socket.h
 
 
 class Lacking(Exception):
@@ -63,40 +58,15 @@ def _cores() -> str:
     return f"{count} cores, load {load:.1f}"
 
 
-@contextmanager
-def _loopback() -> Iterator[socket.socket]:
-    """Connect over TCP; yield the sending end."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname(), timeout=5) as sender, server.accept()[0]:
-            yield sender
+def _live() -> str:
+    from splicelab.evidence.live.loops import ROUTES
+    from splicelab.evidence.live.sockets import Shape, open_wire
 
-
-def _sockets() -> str:
-    with _loopback():
-        return f"TCP over loopback, MTU {Path('/sys/class/net/lo/mtu').read_text().strip()}, Linux {platform.release()}"
-
-
-def _splice() -> str:
-    read_end, write_end = os.pipe()
-    with _loopback() as sender, tempfile.TemporaryFile() as file, open(read_end, "rb"), open(write_end, "wb"):
-        file.truncate(4096)
-        os.splice(file.fileno(), write_end, 4096)
-        os.splice(read_end, sender.fileno(), 4096)
-    return "file -> pipe -> socket"
-
-
-def _zerocopy() -> str:
-    with _loopback() as sender:
-        sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
-        sender.send(bytes(4096), MSG_ZEROCOPY)
-    return "accepted (over loopback the kernel copies after all)"
-
-
-def _perf() -> str:
-    found = _program("perf", "apt install linux-perf")
-    if (level := int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())) > 1 and os.geteuid():
-        raise Lacking(f"perf_event_paranoid is {level}: sysctl kernel.perf_event_paranoid=1, or be root")
-    return found
+    with open_wire(Shape()) as wire:
+        for route in ROUTES:
+            wire.send(route)
+    mtu = Path("/sys/class/net/lo/mtu").read_text().strip()
+    return f"{', '.join(ROUTES)} over loopback, MTU {mtu}, Linux {platform.release()}"
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -108,11 +78,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "browser test": lambda: f"{_program('chromium', 'apt install chromium')}, playwright {version('playwright')}",
     "timing": _cores,
     "bench": lambda: _program("gcc", "apt install gcc libc6-dev"),
-    "live: sockets": _sockets,
-    "live: splice": _splice,
-    "live: zerocopy": _zerocopy,
-    "live: iperf3": lambda: _program("iperf3", "apt install iperf3"),
-    "live: perf": _perf,
+    "live": _live,
 }
 
 

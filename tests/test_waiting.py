@@ -6,7 +6,8 @@ from explorers import explorer_of
 from legible import assert_legible
 
 from splicelab import held_until_ack
-from splicelab.evidence.counted.waiting import WAYS
+from splicelab.evidence.counted.compare import WAYS
+from splicelab.show.waiting import Waiting
 
 
 @pytest.mark.parametrize(

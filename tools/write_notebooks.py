@@ -18,7 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-TIMED = ("timed:", "estimated:", "environment:")
+TIMED = ("timed:", "estimated:", "environment:", "live:")
 CELL_TIMEOUT_S = 600
 
 

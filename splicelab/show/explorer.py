@@ -20,7 +20,7 @@ LABELS = {
     **{"ack_delay": "ACK delay (messages)", "acks_each_call": "ACKs arrive", "in_flight": "in flight (messages)"},
     **{"lose_every": "lose each n-th (0: none)", "order3_fails": "single pages only", "messages": "messages sent"},
     **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver"},
-    **{"segments_in_software": "segments are cut"},
+    **{"segments_in_software": "segments are cut", "heat": "payload in the cache"},
 }
 UNITS = ("bytes", "pages", "messages", "percent", "ns")
 

@@ -1,6 +1,6 @@
 """What waits for its ACK: the memory that each answer holds meanwhile, and what it copies after all."""
 
-from splicelab.evidence.counted.waiting import IN_FLIGHT, MESSAGES, Held
+from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Held
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 

@@ -7,7 +7,7 @@ put and every object freed, once.
 import numpy as np
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.skb_queue import look_at_queue
+from splicelab.evidence.counted.skb_queue import look_at_log, look_at_queue
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS, SLAB
 from splicelab.kernel.message import ROLES
@@ -55,7 +55,7 @@ def broken_message(w, function, messages: int) -> str:
         end_message(w, returned)
         if number == messages:
             settle(w)
-        history = [*history[-kernel.ACK_DELAY_MAX :], (int(plan.first_byte), w.event[: w.events].tolist())]
+        history = [*history[-kernel.ACK_DELAY_MAX :], (int(plan.first_byte), look_at_log(w))]
         told, sent_bytes = [], int(sk.write_seq)
         if sent_bytes < meant_bytes:
             at = _place(w, sent_bytes - plan.first_byte)
@@ -86,33 +86,32 @@ def _place(w, byte: int) -> str:
 
 def _wrong_bytes(w, history: list, shown: list) -> str:
     """Say which bytes came wrong in the last step of a history, and what had happened to their memory."""
-    arrived = [(row[2], row[3]) for row in history[-1][1] if row[0] == kernel.TRANSMIT]
-    ring = kernel.WIRE_BYTES
+    arrived = [(start, size) for name, _, start, size in history[-1][1] if name == "transmit"]
     taken = np.concatenate([np.arange(start, start + size) for start, size in arrived])
-    wrong = taken[w.meant[taken % ring] != w.received[taken % ring]]
-    first, total = int(wrong[0]), sum(size for _, size in arrived)
-    start, events = next((start, steps) for start, steps in reversed(history) if start <= first)
-    lines = [row for step, rows in history if step >= start for row in rows]
-    address = next(at + first - seq for seq, size, at, *_ in shown if seq <= first < seq + size)
-    text = (
-        f"the receiver got {len(wrong):,} of {total:,} bytes that were not meant: first at {_place(w, first - start)}"
+    wrong = taken[w.meant[taken % kernel.WIRE_BYTES] != w.received[taken % kernel.WIRE_BYTES]]
+    first = int(wrong[0])
+    start = next(start for start, _ in reversed(history) if start <= first)
+    events = [event for step, log in history if step >= start for event in log]
+    address = next(
+        frag.address + first - frag.position for frag in shown if 0 <= first - frag.position < frag.size_bytes
     )
-    return f"{text}; {_cause(w, lines, first, address)}"
+    place, cause = _place(w, first - start), _cause(w, events, first, address)
+    return f"the receiver got {len(wrong):,} of {len(taken):,} bytes that were not meant: first at {place}; {cause}"
 
 
-def _cause(w, lines: list, position: int, address: int) -> str:
+def _cause(w, events: list, position: int, address: int) -> str:
     """Say what happened to memory that the queue shows at an address, before the receiver read it."""
     kind = w.page[w.page[address // kernel.PAGE_SIZE].head].kind
     start = int(object_at(w, address)[0]) if kind == SLAB else address
     memory = "slab object" if kind == SLAB else KINDS[kind].replace("_", " ")
     is_called = False
-    for name, first, second, size_bytes in lines:
-        if name == kernel.CALL and second <= position < second + size_bytes:
+    for name, first, second, size_bytes in events:
+        if name == "call" and second <= position < second + size_bytes:
             is_called = True
-        elif name == kernel.KFREE and first == start:
+        elif name == "kfree" and first == start:
             return f"the {memory} was freed {'while the queue still showed it' if is_called else 'before it was sent'}"
-        elif is_called and name == kernel.REWRITE and first <= address < first + second:
+        elif is_called and name == "rewrite" and first <= address < first + second:
             return f"its owner wrote the next message into the same memory ({memory}) while the queue still showed it"
-        elif is_called and name in (kernel.KMALLOC, kernel.FRAG_ALLOC) and first <= address < first + second:
+        elif is_called and name in ("kmalloc", "frag_alloc") and first <= address < first + second:
             return f"its memory ({memory}) was given to the next message while the queue still showed it"
     return "they left like that: in another order, or before they were written"

@@ -1,4 +1,4 @@
-"""One message of a caller, sent by every alternative: the notebooks' table, counted."""
+"""What each alternative costs, beside the others: an operation of a caller, and the memory that waits for its ACK."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from splicelab.callers import Caller, Message
 from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
+from splicelab.evidence.counted.skb_queue import look_at_log
 from splicelab.evidence.counted.tally import Tally, total
 from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
@@ -21,6 +22,8 @@ COUNTERS = (
     *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
     *("truesize_peak", "pinned_peak_bytes", "eio", "short_sends", "sent_bytes", "received_bytes", "corrupt_bytes"),
 )
+WAYS = ("copy_in_stack", "fix_callers", "page_per_object", "attach_callback", "copy_on_ref")
+IN_FLIGHT, MESSAGES, MTU = (1, 4, 16, 64), 64, 1500
 
 
 Call = tuple[str, int, list[str]]
@@ -105,8 +108,8 @@ def _count(message: Message, alternative: str, profile: str, **options) -> tuple
     made: list[Call] = []
 
     def look(w):
-        for name, flags, _, size_bytes in w.event[: w.events].tolist():
-            if name == kernel.CALL:
+        for name, flags, _, size_bytes in look_at_log(w):
+            if name == "call":
                 method = "sendpage" if flags & kernel.MSG_OF_SENDPAGE else "copy"
                 method = "splice" if flags & kernel.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
                 made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
@@ -115,3 +118,44 @@ def _count(message: Message, alternative: str, profile: str, **options) -> tuple
         return run(message, alternative, profile, look=look, **options), made
     except BrokenError as error:
         return error.tally, made
+
+
+@dataclass(frozen=True, repr=False)
+class Held(Result):
+    """What each of WAYS did with 64 messages, of a page or what one holds: a tally for each number IN_FLIGHT."""
+
+    tallies: dict[str, list[Tally]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Bytes held at the peak beside the payload: a row an answer, a column a number in flight."""
+        held = {way: [t.pinned_peak_bytes - PAGE_SIZE for t in tallies] for way, tallies in self.tallies.items()}
+        return pd.DataFrame.from_dict(held, "index", columns=IN_FLIGHT).rename_axis("alternative")
+
+    @property
+    def text(self) -> str:
+        """Copies, callbacks and what is held at the most, a line an answer."""
+        words = "{}: a message has {:g} bytes copied, callbacks: {:g}; 64 in flight hold {:,} bytes beside the payload"
+        return "\n".join(
+            words.format(way, first.copied_bytes / MESSAGES, first.notifications / MESSAGES, held)
+            for (way, (first, *_)), held in zip(self.tallies.items(), self.table[MESSAGES], strict=True)
+        )
+
+
+def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **options) -> Held:
+    """Count what each answer holds beside the payload while ACKs are awaited, and what it copies after all.
+
+    A header of 0 bytes is the caller's own; ``options`` are those of `splicelab.run`.
+
+    Examples
+    --------
+    >>> from splicelab import held_until_ack
+    >>> held_until_ack("siw").table.loc["page_per_object"].tolist()
+    [8192, 32768, 131072, 524288]
+    """
+    shape = pick_caller(caller)
+    payload_bytes = min(PAGE_SIZE, shape.most_bytes(segment_bytes(MTU)[0]))
+    shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})
+    message = Message(shape, payload_bytes)
+    options |= {"messages": MESSAGES, "mtu": MTU, "moves_bytes": False}
+    return Held({way: [run(message, way, ack_delay=n - 1, **options) for n in IN_FLIGHT] for way in WAYS})

@@ -6,6 +6,7 @@ trip late, and so is all behind it. Slab objects are freed at the ACK too, as if
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -89,20 +90,6 @@ class PinnedMap(Result):
 
 
 @jit
-def fill_block(w, allocator, sizes_bytes, offsets):
-    """Cut pieces of these sizes in turn until one lies in another block; note the offsets, return how many fitted."""
-    first = NONE
-    for piece in range(len(offsets)):
-        address = frag_alloc(w, allocator, sizes_bytes[piece % len(sizes_bytes)])
-        block = w.page[address // PAGE_SIZE].head
-        if address == NONE or (piece > 0 and block != first):
-            return piece
-        first = block
-        offsets[piece] = address - block * PAGE_SIZE
-    return len(offsets)
-
-
-@jit
 def queue_piece(w, address, size_bytes, counted):
     """Attach a piece behind the one before, in as many frags as 6.12's splice makes of it."""
     coalesces = address == counted[END] and address % PAGE_SIZE != 0
@@ -148,10 +135,13 @@ def send_pieces(w, allocator, sizes_bytes, load, address, due, counted):
 
 def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False) -> tuple[list[int], int]:
     """Return the offsets in bytes of the pieces that one block gives, first to last, and the block's size."""
-    w = _open(allocator, Load(sizes_bytes, order3_fails=order3_fails))
-    offsets = np.zeros(WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes), np.int64)
-    pieces = fill_block(w, ALLOCATORS.index(allocator), np.array(sizes_bytes), offsets)
-    return offsets[:pieces].tolist(), PAGE_SIZE << int(w.page["order"].max())
+    pieces = WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes)
+    one_message = tuple(islice(cycle(sizes_bytes), pieces))
+    *_, address, _, pages = _send(allocator, Load(one_message, order3_fails=order3_fails, messages=1), 1)
+    starts = pages["head"][address[0] // PAGE_SIZE] * PAGE_SIZE
+    beyond = np.flatnonzero((starts != starts[0]) | (address[0] == NONE))
+    offsets = (address[0] - starts)[: beyond[0] if len(beyond) else pieces]
+    return offsets.tolist(), PAGE_SIZE << int(pages["order"].max())
 
 
 def shoot_out(sizes_bytes: tuple[int, ...] = (48,), allocators: tuple[str, ...] = ALLOCATORS, **load) -> ShootOut:
@@ -167,8 +157,10 @@ def shoot_out(sizes_bytes: tuple[int, ...] = (48,), allocators: tuple[str, ...] 
     """
     load, rows, found = Load(sizes_bytes, **load), {}, {}
     for allocator in allocators:
+        _check(allocator, load)
         found[allocator], block_bytes = block_offsets(allocator, sizes_bytes, load.order3_fails)
-        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0])
+        others = len(sizes_bytes) > 1
+        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0] if others else found[allocator])
         row = {"block_bytes": block_bytes, "pieces_per_block": pieces}
         row["waste_percent"] = round(100 * (1 - pieces * sizes_bytes[0] / block_bytes), 1)
         counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1)
@@ -187,6 +179,7 @@ def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Fillin
     2 pieces cut from 8 fresh pages, 1 in flight: charged 72 bytes, pinned 32,768 bytes
     """
     load = Load(sizes_bytes, **load)
+    _check(allocator, load)
     counted, tally, address, oldest, pages = _send(allocator, load, load.messages)
     cut = [(a, size) for row in address.tolist() for a, size in zip(row, load.sizes_bytes, strict=True) if a != NONE]
     acked = len(cut) - int((address[oldest:] != NONE).sum())
@@ -216,22 +209,20 @@ def pinned(
     return PinnedMap(tables)
 
 
-def _open(allocator: str, load: Load):
-    """Return a fresh machine for a load; raise InputError for one that it cannot hold."""
+def _check(allocator: str, load: Load) -> None:
+    """Raise InputError for an allocator that is not known, a load that the model cannot hold."""
     one_of("allocator", allocator, ALLOCATORS)
     if not load.sizes_bytes or not all(0 < size_bytes <= PAGE_SIZE for size_bytes in load.sizes_bytes):
         raise InputError(f"sizes: {load.sizes_bytes} bytes, not 1 to {PAGE_SIZE} each")
     within("in flight", load.in_flight, 1, PAGES // 4 // len(load.sizes_bytes), " messages")
     if min(load.lose_every, load.messages) < 0:
         raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
-    w = open_world("6.12")
-    w.fail_high_order = load.order3_fails
-    return w
 
 
 def _send(allocator: str, load: Load, rows: int):
     """Run a load; return the counts, the tally, a ring of addresses, the oldest in flight, the pages, at its end."""
-    w, key, sizes_bytes = _open(allocator, load), ALLOCATORS.index(allocator), np.array(load.sizes_bytes)
+    w, key, sizes_bytes = open_world("6.12"), ALLOCATORS.index(allocator), np.array(load.sizes_bytes)
+    w.fail_high_order = load.order3_fails
     address, due, counted = np.full((rows, len(sizes_bytes)), NONE), np.zeros(rows, int), np.zeros(len(COUNTS), int)
     limits = load.in_flight, load.lose_every, load.messages
     oldest = send_pieces(w, key, sizes_bytes, limits, address, due, counted)

@@ -5,7 +5,6 @@ layer stands in data/layers.csv and data/handed_down.csv.
 """
 
 import sys
-from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, NamedTuple
 
@@ -69,53 +68,46 @@ class Records(NamedTuple):
     refused: str
 
 
-def keeps_open(layer: str, kernel: str, send: Send) -> bool:
-    """Return whether the record stays open at the end of a call."""
+def end_of_call(layer: str, kernel: str, send: Send) -> str:
+    """Return what a call does to the record at its end: it stays open, closes, or the call is refused with an error."""
+    if layer.startswith("tls") and "EOR" in send.flags:
+        if kernel == "6.1":
+            return "-EOPNOTSUPP"
+        if "MORE" in send.flags:
+            return "-EINVAL"
     is_page = kernel == "6.1" and send.method == "sendpage"
     if layer == "tls_sw" and is_page:
-        return "NOTLAST" in send.flags  # and MORE says nothing
-    if layer == "kcm_seqpacket" and not is_page:
-        return "EOR" not in send.flags
-    return bool(send.flags & {"MORE", "NOTLAST"})
-
-
-def refusal(layer: str, kernel: str, send: Send) -> str:
-    """Return the error of a call whose flags the layer does not take, or ""."""
-    if not layer.startswith("tls") or "EOR" not in send.flags:
-        return ""
-    return "-EOPNOTSUPP" if kernel == "6.1" else "-EINVAL" if "MORE" in send.flags else ""
-
-
-def _pieces(layer: Layer, send: Send) -> Iterator[tuple[int, bool]]:
-    """Yield (bytes, is attached) of what a call brings: one page part for sendpage, one per page for splice."""
-    total_bytes = sum(segment.size_bytes for segment in send.segments)
-    if send.method == "copy" or not layer.attaches:
-        yield total_bytes, False
-    elif send.method == "sendpage":
-        yield total_bytes, True
+        is_open = "NOTLAST" in send.flags  # and MORE says nothing
+    elif layer == "kcm_seqpacket" and not is_page:
+        is_open = "EOR" not in send.flags
     else:
-        for segment in send.segments:
-            for start in range(0, segment.size_bytes, PAGE_SIZE):
-                yield min(PAGE_SIZE, segment.size_bytes - start), True
+        is_open = send.flags & {"MORE", "NOTLAST"}
+    return "open" if is_open else "closes"
+
+
+def _pieces(layer: Layer, send: Send) -> list[tuple[int, bool]]:
+    """Return (bytes, is attached) of what a call brings: one page part for sendpage, one per page for splice."""
+    is_attached = send.method != "copy" and layer.attaches
+    if not is_attached or send.method == "sendpage":
+        return [(sum(segment.size_bytes for segment in send.segments), is_attached)]
+    sizes = [segment.size_bytes for segment in send.segments]
+    return [(min(PAGE_SIZE, size - start), True) for size in sizes for start in range(0, size, PAGE_SIZE)]
 
 
 class Layers(Result):
     """The rules of the layers; ``table`` says what each does with its record at the end of a call."""
 
     names, patterns = tuple(LAYERS), tuple(PATTERNS)
-    text = property(lambda self: self.table.to_string())
 
     @property
     def table(self) -> pd.DataFrame:
         """By layer, kernel and method a row, by flags a column."""
         rows = {}
-        for layer, (kernel, method) in product(
-            LAYERS, (("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice"))
-        ):
+        calls = ("6.1", "copy"), ("6.1", "sendpage"), ("6.12", "copy"), ("6.12", "splice")
+        for layer, (kernel, method) in product(LAYERS, calls):
             row = rows[layer, kernel, method] = {}
             for given in ("", "MORE", "NOTLAST", "MORE NOTLAST", "EOR", "MORE EOR"):
-                send = Send(method, [], frozenset(given.split()))
-                said = refusal(layer, kernel, send) or ("open" if keeps_open(layer, kernel, send) else "closes")
+                said = end_of_call(layer, kernel, Send(method, [], frozenset(given.split())))
                 row[given or "no flag"] = said if method == "sendpage" or "NOTLAST" not in given else ""
         return pd.DataFrame(rows).T
 
@@ -143,8 +135,9 @@ class Layers(Result):
         rule = LAYERS[one_of("layer", layer, LAYERS)]
         closed, size_bytes, slots, is_copy = [], 0, rule.slots_taken, rule.slots_taken > 0
         for number, send in enumerate(sends):
-            if error := refusal(layer, kernel, send):
-                return Records(closed, size_bytes, f"call {number + 1}: {error}")
+            end = end_of_call(layer, kernel, send)
+            if end.startswith("-"):
+                return Records(closed, size_bytes, f"call {number + 1}: {end}")
             pieces = [list(piece) for piece in _pieces(rule, send)]
             while pieces or size_bytes:
                 if pieces and size_bytes < rule.record_bytes:
@@ -154,7 +147,7 @@ class Layers(Result):
                     size_bytes += part_bytes
                     pieces[0][0] -= part_bytes
                     pieces = pieces[pieces[0][0] == 0 :]
-                is_last_open = not pieces and keeps_open(layer, kernel, send)
+                is_last_open = not pieces and end == "open"
                 # TLS in the device looks for a full record only when the next bytes come.
                 is_full = size_bytes >= rule.record_bytes and not (is_last_open and layer.startswith("tls_device"))
                 if is_full or slots >= rule.slots or not (pieces or is_last_open):

@@ -12,7 +12,6 @@ import pandas as pd
 from splicelab.callers import Caller, load_callers
 from splicelab.errors import one_of
 from splicelab.evidence.counted.run import run
-from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
 from splicelab.result import Result
@@ -101,14 +100,7 @@ def _end(caller: Caller, kernel: str, header: str, trailer: str, given: dict) ->
         return NOT_EXPRESSIBLE, 0
     given = {**given, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
     tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
-    return in_words(tally), tally.copied_bytes
-
-
-def in_words(tally: Tally) -> str:
-    """Return how the messages of a combination ended: one of KEPT, refused, short, or silently wrong."""
-    ended = tally.outcome
-    if ended != "delivered":
-        return ENDS.get(ended, ended)
-    if not tally.spliced_bytes:
-        return "copied"
-    return KEPT[2] if tally.copied_bytes else "spliced"
+    ended = ENDS.get(tally.outcome, tally.outcome)
+    if ended == "delivered":
+        ended = "copied" if not tally.spliced_bytes else KEPT[2] if tally.copied_bytes else "spliced"
+    return ended, tally.copied_bytes

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 import pandas as pd
@@ -9,45 +10,23 @@ import pandas as pd
 from splicelab.callers import Caller
 from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.run import pick_caller, run
-from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
+from splicelab.evidence.counted.skb_queue import Skb, look_at_log, look_at_queue
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.message import PAYLOAD_OWNERS, ROLES
 from splicelab.result import Result
 
-EVENT_NAMES = (
-    *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
-    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite", "uncork"),
-)
 PAGES_SHOWN = 2
 UNSENT = ("refused (-EIO)", "not sent")
+ENDS = {"rewrite": "rewritten", "kfree": "kfree"}  # what the log says of a piece's memory
 
 
 class Piece(NamedTuple):
-    """A piece of the message: its role, who owns its memory, and where it was built."""
+    """A piece of the message: its role, whose memory it lies in (by the name that queues have for it), and where."""
 
     role: str
-    owner: str
+    memory: str
     address: int
     size_bytes: int
-
-    @property
-    def memory(self) -> str:
-        """The owner by the name that queues have for it: pages that a caller sends lie in the page cache."""
-        return "page_cache" if self.owner in ("page", "page_then_slab") else self.owner
-
-
-class Event(NamedTuple):
-    """Something that happened, in order; what its three numbers mean depends on the name.
-
-    call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
-    transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
-    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece) · uncork (-, position, -).
-    """
-
-    name: str
-    first: int
-    second: int
-    third: int
 
 
 class Column(NamedTuple):
@@ -87,12 +66,12 @@ class Span(NamedTuple):
 class Trace(Result):
     """One message: pieces, what happened until its queue was looked at, the skbs there, and the counters.
 
-    ``name`` says which caller, alternative and kernel it is.
+    ``events`` are as `look_at_log` has them; ``name`` says which caller, alternative and kernel it is.
     """
 
     name: str
     pieces: list[Piece]
-    events: list[Event]
+    events: list[tuple[str, int, int, int]]
     skbs: list[Skb]
     tally: Tally
 
@@ -104,23 +83,20 @@ class Trace(Result):
     @cached_property
     def calls(self) -> list[Span]:
         """The send calls."""
-        made = [event for event in self.events if event.name == "call"]
-        return [Span(event.second - made[0].second, event.third) for event in made]
+        made = [numbers for name, *numbers in self.events if name == "call"]
+        return [Span(start - made[0][1], size_bytes) for _, start, size_bytes in made]
 
     @cached_property
     def frags(self) -> list[Span]:
         """The frags of all skbs."""
-        return [
-            Span(frag.position, frag.size_bytes, frag.kind, number, frag.address)
-            for number, skb in enumerate(self.skbs)
-            for frag in skb.frags
-        ]
+        skbs = enumerate(self.skbs)
+        return [Span(f.position, f.size_bytes, f.kind, number, f.address) for number, skb in skbs for f in skb.frags]
 
     @cached_property
     def columns(self) -> list[Column]:
         """The pieces of the message in order; of a long payload the first pages, and the rest as one."""
         told, position = [], 0
-        seen = {(event.name, event.first) for event in self.events}
+        seen = {(name, first) for name, first, *_ in self.events}
         for piece in self.pieces:
             frag = next((f for f in self.frags if 0 <= position - f.position < f.size_bytes), None)
             if frag is None:
@@ -128,11 +104,11 @@ class Trace(Result):
             else:
                 way = "by reference" if frag.address - frag.position == piece.address - position else "copied"
             memory = "page_frag" if ("frag_alloc", piece.address) in seen else piece.memory
-            end = "kfree" if ("kfree", piece.address) in seen else "own reference put"
-            end = "rewritten" if ("rewrite", piece.address) in seen else end
-            if way == "by reference" and memory == "slab" and end == "own reference put":
+            end = next((words for name, words in ENDS.items() if (name, piece.address) in seen), "own reference put")
+            if piece.role == "payload":
+                end = "kept"
+            elif way == "by reference" and memory == "slab" and end == "own reference put":
                 end = "kfree by callback"
-            end = "kept" if piece.role == "payload" else end
             told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.memory if frag else "", end))
             position += piece.size_bytes
         return _shortened(told)
@@ -140,20 +116,22 @@ class Trace(Result):
     def merged(self, spans: list[Span]) -> list[Span]:
         """Return the spans; those of one kind within the column of the pages that are not shown become one."""
         hidden = next((column for column in self.columns if column.label[0] == "…"), None)
-        shown: list[Span] = []
-        for span in spans:
-            last = shown[-1] if shown else span
-            inside = hidden and hidden.position <= last.position < span.position < hidden.position + hidden.size_bytes
-            if inside and (last.memory, last.skb) == (span.memory, span.skb):
-                shown[-1] = last._replace(size_bytes=last.size_bytes + span.size_bytes, count=last.count + 1)
-            else:
-                shown.append(span)
+
+        def kind(span: Span):
+            is_hidden = hidden and hidden.position <= span.position < hidden.position + hidden.size_bytes
+            return (span.memory, span.skb) if is_hidden else span.position
+
+        shown = []
+        for _, group in groupby(spans, kind):
+            first, *others = group
+            size_bytes = first.size_bytes + sum(other.size_bytes for other in others)
+            shown.append(first._replace(size_bytes=size_bytes, count=1 + len(others)))
         return shown
 
     @cached_property
     def acting(self) -> str:
         """The place that deals with what cannot be attached: caller, helper, sendmsg or ACK; "" for nobody."""
-        cut = {event.first for event in self.events if event.name == "frag_alloc"}
+        cut = {address for name, address, *_ in self.events if name == "frag_alloc"}
         if cut or self.tally.sends > 1:
             return "helper" if cut and not cut & {piece.address for piece in self.pieces} else "caller"
         if any(column.end == "kfree by callback" for column in self.columns):
@@ -163,17 +141,16 @@ class Trace(Result):
     @property
     def places(self) -> dict[str, str]:
         """In words what happens at each place of the call path; no words where there is nothing."""
-        tally, names = self.tally, [event.name for event in self.events]
-        helped = sum(event.third for event in self.events[: names.index("call")] if event.name == "copy")
+        tally, names = self.tally, [name for name, *_ in self.events]
+        helped = sum(size_bytes for name, *_, size_bytes in self.events[: names.index("call")] if name == "copy")
         parts = (helped, tally.copied_bytes - helped)
         copies = [f"copies {times(part, 'byte')}" if part else "copies nothing" for part in parts]
         cut = names.count("frag_alloc")
         objects = sum(column.end == "kfree by callback" for column in self.columns)
         refs = times(tally.frag_slots - objects, "ref")
+        built = f"builds {times(cut, 'fragment')}" if cut and self.acting == "caller" else times(tally.sends, "call")
         return {
-            "caller": f"builds {times(cut, 'fragment')}"
-            if cut and self.acting == "caller"
-            else times(tally.sends, "call"),
+            "caller": built,
             "helper": copies[0] if self.acting == "helper" else "",
             "sendmsg": "refuses slab" if tally.eio else copies[1],
             "skb": f"{len(self.skbs)} skb, {times(tally.frag_slots, 'frag')}",
@@ -212,10 +189,12 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     seen, shape = [], pick_caller(caller)
 
     def look(w):
-        pieces = (w.piece[place] for place in range(w.plan[0].pieces))
-        seen.append([Piece(ROLES[p.role], PAYLOAD_OWNERS[p.owner], int(p.address), int(p.size_bytes)) for p in pieces])
-        seen.append([Event(EVENT_NAMES[kind], *rest) for kind, *rest in w.event[: w.events].tolist()])
-        seen.append(look_at_queue(w, w.plan[0].first_byte))
+        pieces = []
+        for piece in w.piece[: w.plan[0].pieces]:
+            owner = PAYLOAD_OWNERS[piece.owner]
+            memory = "page_cache" if owner in ("page", "page_then_slab") else owner
+            pieces.append(Piece(ROLES[piece.role], memory, int(piece.address), int(piece.size_bytes)))
+        seen.extend((pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)))
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
     return Trace(f"{shape.key} · {alternative} · {profile}", *seen, tally)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
-from splicelab.evidence.counted.message import EVENT_NAMES
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
-from splicelab.evidence.counted.skb_queue import Skb, look_at_queue
+from splicelab.evidence.counted.skb_queue import Skb, look_at_log, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
 
@@ -142,7 +141,7 @@ def observe(
 
     def look(w):
         for name in ("call", "push"):
-            rows = (map(int, row[1:]) for row in w.event[: w.events] if EVENT_NAMES[row[0]] == name)
+            rows = (numbers for kind, *numbers in look_at_log(w) if kind == name)
             seen.append([(flags, seq - first_byte, size_bytes) for flags, seq, size_bytes in rows])
         seen.append(look_at_queue(w, first_byte))
 

@@ -1,9 +1,14 @@
-"""What stands in the queue of a socket: its skbs, and the fragments that they show."""
+"""What can be seen of a socket: the skbs of its queue, the fragments that they show, and what happened so far."""
 
 from typing import NamedTuple
 
 from splicelab.kernel.memory import KINDS
 from splicelab.kernel.world import NONE, PAGE_SIZE
+
+EVENT_NAMES = (
+    *("call", "copy", "splice", "push", "transmit", "lose", "ack", "free"),
+    *("kmalloc", "kfree", "frag_alloc", "frag_free", "rewrite", "uncork"),
+)
 
 
 class Frag(NamedTuple):
@@ -39,3 +44,13 @@ def look_at_queue(w, first_byte: int) -> list[Skb]:
         skbs.append(Skb(start, int(skb.len), int(skb.truesize), frags))
         index = skb.next
     return skbs
+
+
+def look_at_log(w) -> list[tuple[str, int, int, int]]:
+    """Return what happened since the log was opened, in order: a name, and three numbers that depend on it.
+
+    call (flags, stream position, bytes) · copy, splice (position, address, bytes) · push (flags, position, -) ·
+    transmit, lose, free (skb, position, bytes) · ack (position, -, -) · kmalloc, frag_alloc (address, bytes, -) ·
+    kfree, frag_free (address, -, -) · rewrite (address, bytes, piece) · uncork (-, position, -).
+    """
+    return [(EVENT_NAMES[kind], *numbers) for kind, *numbers in w.event[: w.events].tolist()]

@@ -13,6 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from splicelab._jit import sources_key
@@ -77,15 +78,13 @@ def sweep(
     cells, rows, futures = _cells(grid), _load(store), {}
     todo = [cell for cell in cells if _name(cell) not in rows]
     pool, saved_s = executor or ThreadPoolExecutor(os.cpu_count()), time.monotonic()
-    bar = tqdm(total=len(cells), initial=len(cells) - len(todo), disable=None if progress is None else not progress)
     try:
         for cell in todo[:1]:  # here, so that compiled code is in the file cache before other processes look for it
             rows[_name(cell)] = count_cell(cell)
-            bar.update()
         futures = {pool.submit(count_cell, cell): _name(cell) for cell in todo[1:]}
-        for future in as_completed(futures):
+        bar = {"total": len(cells), "initial": len(cells) - len(futures)}
+        for future in tqdm(as_completed(futures), **bar, disable=None if progress is None else not progress):
             rows[futures[future]] = future.result()
-            bar.update()
             if time.monotonic() > saved_s + SAVE_EVERY_S:
                 _save(store, rows)
                 saved_s = time.monotonic()
@@ -96,7 +95,6 @@ def sweep(
             pool.shutdown()
         rows |= {name: f.result() for f, name in futures.items() if f.done() and not (f.cancelled() or f.exception())}
         _save(store, rows)
-        bar.close()
     table = pd.DataFrame([cell | rows[_name(cell)] for cell in cells])
     return Sweep(table.astype(dict.fromkeys(Tally._fields, "Int64")))
 
@@ -117,8 +115,7 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     axes = {}
     for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
         one_of("grid", name, AXES)
-        values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
-        axes[name] = [value.item() if hasattr(value, "item") else value for value in values]
+        axes[name] = np.atleast_1d(given).tolist()
         for value in axes[name]:
             one_of(f"grid: {name}", value, known.get(name, (value,)))
         if not axes[name]:

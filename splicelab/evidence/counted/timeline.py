@@ -22,7 +22,7 @@ class Row:
     def happenings(self) -> tuple[list, list, list]:
         """Its calls (flags, first byte, end), marks (byte, LEAVES, HELD or ALONE) and skbs (first byte, end)."""
         calls, marks, skbs = [], [], []
-        start = next(event.second for event in self.trace.events if event.name == "call")
+        start = next(first for name, _, first, _ in self.trace.events if name == "call")
         is_pushed = False
         for name, first, second, third in self.trace.events:
             if name == "call":

@@ -40,11 +40,19 @@ class Forecast(Result):
     profile: str
     table: pd.DataFrame
     skb_bytes: int = 0
+    note: str = ""
 
     @property
     def text(self) -> str:
         """A line that is the same on every machine."""
         return "live: what was predicted, and what this kernel did; see table"
+
+    @property
+    def html(self) -> str:
+        """How many rows agree on which kernel, and the others."""
+        told = f"Linux {self.kernel}, predicted as {self.profile}{self.note}: {self.table.agrees.sum()} of "
+        others = self.table[~self.table.agrees].to_html(index=False, border=0)
+        return f"<p>{told}{len(self.table)} rows agree; the others:</p>{others}"
 
 
 def newest_profile(release: str) -> str:

@@ -96,6 +96,10 @@ class LiveRun(Result):
         one_of("cost", cost, COSTS)
         return replace(self, view=(cost, header_bytes, heat))
 
+    def tell(self, what: str) -> "LiveTable":
+        """Return one of its tables to show: ``table``, ``break_even`` or ``parts``."""
+        return LiveTable(getattr(self, one_of("table", what, ("table", "break_even", "parts"))))
+
     def plain(self) -> dict:
         """Return plain numbers, as the command line prints them as JSON."""
         tables = {"predictions": self.predictions.table, "measurements": self.table, "break_even": self.break_even}
@@ -115,17 +119,18 @@ def live(quick: bool = False, progress: bool | None = None, stored: bool = False
     >>> live(stored=True)
     live: what a message costs, see picture and table
     """
-    because = "a stored run was asked for"
+    because = "it was asked for"
     if not stored:
         try:
             predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS, progress)
             samples = measure(QUICK_SIZES, progress, **QUICK) if quick else measure(progress=progress)
             return LiveRun(predictions, samples, describe(environment()))
         except LiveError as error:
-            because = str(error)
+            because = str(error).removeprefix("live: ")
     try:
         kept = json.loads(data_path("live", "run.json").read_text(encoding="utf-8"))
         told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"])
+        told = replace(told, note=f" (a stored run, since {because})")
         return LiveRun(told, pd.DataFrame(kept["samples"]), kept["provenance"], because)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"data/live/run.json: {type(error).__name__}: {error}; restore it from git") from None
@@ -140,6 +145,14 @@ def keep(run: LiveRun, path: Path) -> None:
     new = path.with_suffix(".new")
     new.write_text(json.dumps(said, separators=(",", ":")) + "\n", encoding="utf-8")
     new.replace(path)
+
+
+@dataclass(frozen=True, repr=False)
+class LiveTable(Result):
+    """A table of figures that this machine's kernel gave."""
+
+    table: pd.DataFrame
+    text = "live: see table"
 
 
 def crossing(ratio: pd.Series) -> float:

@@ -15,7 +15,7 @@ from numba import config, types
 from numba.extending import intrinsic
 
 from splicelab._jit import jit
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.timed.timing import Timing, describe, median_interval, time_kernels
 from splicelab.kernel.copy import copy_bytes
@@ -25,6 +25,7 @@ from splicelab.result import Result
 
 COPY_SIZES = (16, 48, 128, 512, 4096, 65536)
 ALLOC_BYTES = 48
+HEATS = ("hot", "cold")
 LINE_BYTES = 64
 ARENA_BYTES = 128 << 20
 PLACES = 1 << 20
@@ -92,6 +93,31 @@ def chase_loop(chain, cursor, iterations):
 
 
 @dataclass(frozen=True, repr=False)
+class Estimate(Result):
+    """Counted events times unit costs: `table` has one row per kind of event, `total_ns` is (median, low, high)."""
+
+    table: pd.DataFrame
+    environment: dict[str, str]
+
+    @property
+    def total_ns(self) -> tuple[float, float, float]:
+        """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
+        return tuple(self.table[["median_ns", "low_ns", "high_ns"]].sum().tolist())
+
+    @property
+    def text(self) -> str:
+        """A line without measured numbers, the same on every machine."""
+        return f"estimated: {len(self.table)} kinds of events, see table; {LEAVES_OUT}"
+
+    @property
+    def html(self) -> str:
+        """The terms, their sum, the machine, and what is left out."""
+        median, low, high = self.total_ns
+        total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
+        return f"{super().html}<p>{total}<p>{LEAVES_OUT}"
+
+
+@dataclass(frozen=True, repr=False)
 class UnitCosts(Timing):
     """Unit costs in ns, each with its 95 % interval; the loop around it (below 1 ns) is included."""
 
@@ -105,14 +131,7 @@ class UnitCosts(Timing):
         scale = max(1.0, size_bytes / COPY_SIZES[-1])
         return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs.T])
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """The table without ratios: these costs do not compete."""
-        return super().table.drop(columns=["ratio", "ratio_low", "ratio_high", "verdict"])
-
-    def estimate(
-        self, tally: Tally | Mapping[str, float], allocator: str = ALLOCATORS[0], heat: str = "hot"
-    ) -> "Estimate":
+    def estimate(self, tally: Tally | Mapping[str, float], allocator=ALLOCATORS[0], heat="hot") -> Estimate:
         """Return what a message's counted events cost on this machine.
 
         `tally` is that of one message, or holds counters by name; missing ones are zero. `allocator` cut the
@@ -124,10 +143,8 @@ class UnitCosts(Timing):
         InputError
             The allocator or the heat is unknown.
         """
-        if allocator not in ALLOCATORS:
-            raise InputError(f"estimate: allocator {allocator!r} is none of {', '.join(ALLOCATORS)}")
-        if heat not in ("hot", "cold"):
-            raise InputError(f"estimate: heat {heat!r} is neither hot nor cold")
+        one_of("estimate: allocator", allocator, ALLOCATORS)
+        one_of("estimate: heat", heat, HEATS)
         count = defaultdict(float, tally._asdict() if isinstance(tally, Tally) else tally)
         mean_bytes = count["copied_bytes"] / max(count["copies"], 1)
         terms = {
@@ -171,40 +188,9 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     chain[order] = np.roll(order, -1)
     counter, cursor, last_line = np.zeros((3, 1), np.int64)
     world, kernels = new_world(), {}
-    for size, (heat, places) in product(COPY_SIZES, (("hot", cold[:1]), ("cold", cold))):
+    for size, (heat, places) in product(COPY_SIZES, zip(HEATS, (cold[:1], cold), strict=True)):
         kernels[f"copy {size} B {heat}"] = partial(copy_loop, dst, src, size, places, cursor)
     for key, name in enumerate(ALLOCATORS):
         kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
     kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
-    timing = time_kernels(kernels, samples=samples, same_iterations=False, progress=progress)
-    return UnitCosts(**vars(timing))
-
-
-@dataclass(frozen=True, repr=False)
-class Estimate(Result):
-    """Counted events times unit costs: `terms` has one row per kind of event, `total_ns` is (median, low, high)."""
-
-    terms: pd.DataFrame
-    environment: dict[str, str]
-
-    @property
-    def total_ns(self) -> tuple[float, float, float]:
-        """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
-        return tuple(self.terms[["median_ns", "low_ns", "high_ns"]].sum().tolist())
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The terms."""
-        return self.terms
-
-    @property
-    def text(self) -> str:
-        """A line without measured numbers, the same on every machine."""
-        return f"estimated: {len(self.terms)} kinds of events, see table; {LEAVES_OUT}"
-
-    @property
-    def html(self) -> str:
-        """The terms, their sum, the machine, and what is left out."""
-        median, low, high = self.total_ns
-        total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
-        return f"{self.terms.to_html(float_format='{:.4g}'.format)}<p>{total}<p>{LEAVES_OUT}"
+    return UnitCosts(**vars(time_kernels(kernels, samples=samples, same_iterations=False, progress=progress)))
