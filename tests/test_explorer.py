@@ -78,9 +78,9 @@ class Titled(Drawing):
         self.moving = [self.line]
 
     def update(self, result):
+        self.line.set_xdata([result.x / 2] * 2)
         if result.broken == "update":
             raise RuntimeError("<update> failed")
-        self.line.set_xdata([result.x / 2] * 2)
         self.axes.set_title(f"title of {result.x}")
         self.axes.set_xlim(0, result.x)
 
@@ -141,8 +141,9 @@ def test_an_exception_is_never_lost(broken):
 
     slider = ipywidgets.IntSlider(value=1, min=1, max=9, description="x")
     widget = explore(compute, x=slider)
-    before = picture(widget)
+    before, stored = picture(widget), widget._repr_mimebundle_()[0]["image/png"]
     slider.value = 3
+    assert widget._repr_mimebundle_()[0]["image/png"] == stored
     assert f"RuntimeError: &lt;{broken}&gt; failed" in note(widget)
     assert isinstance(widget.error, RuntimeError)
     slider.value = 1
