@@ -1,5 +1,7 @@
 """The Explorer: the picture follows the controls exactly, errors are said, and what is stored stays the same."""
 
+import subprocess
+import sys
 import threading
 from base64 import b64decode
 from io import BytesIO
@@ -9,6 +11,7 @@ import ipywidgets
 import nbformat
 import pytest
 from legible import assert_legible
+from nbclient import NotebookClient
 from PIL import Image
 from rich_drawing import rich, rich_explorer
 
@@ -227,11 +230,6 @@ def test_what_is_stored_is_crisp_and_stable():
 
 
 def test_a_notebook_with_an_explorer_passes_strict_nbval(tmp_path, monkeypatch, pytestconfig):
-    import subprocess
-    import sys
-
-    from nbclient import NotebookClient
-
     monkeypatch.setenv("PYTHONPATH", f"{pytestconfig.rootpath}:{pytestconfig.rootpath / 'tests'}")
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     cells = [
