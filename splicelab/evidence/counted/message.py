@@ -173,15 +173,15 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     payload: page cache, 4,096 bytes, by reference
     trailer: slab object, 4 bytes, copied into a page fragment
     """
-    seen, shape = [], pick_caller(caller)
+    shape = pick_caller(caller)
 
-    def look(w):
+    def look(w) -> tuple[list[Piece], list, list[Skb]]:
         pieces = []
         for piece in w.piece[: w.plan[0].pieces]:
             owner = PAYLOAD_OWNERS[piece.owner]
             memory = "page_cache" if owner in ("page", "page_then_slab") else owner
             pieces.append(Piece(ROLES[piece.role], memory, int(piece.address), int(piece.size_bytes)))
-        seen.extend((pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)))
+        return pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
-    return Trace(f"{shape.key} · {alternative} · {profile}", *seen, tally)
+    return Trace(f"{shape.key} · {alternative} · {profile}", *tally.seen, tally)

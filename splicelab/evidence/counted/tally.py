@@ -15,9 +15,9 @@ EVENT_NAMES = (
 
 
 class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
-    """The counters of a run; ``broke`` says what a reader's own alternative broke."""
+    """The counters of a run; ``broke`` says what a reader's own alternative broke, ``seen`` is what `run` looked at."""
 
-    broke = ""
+    broke, seen = "", None
 
     @property
     def ending(self) -> str:
