@@ -9,8 +9,7 @@ from splicelab.callers import Caller, Message
 from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
-from splicelab.evidence.counted.skb_queue import look_at_log
-from splicelab.evidence.counted.tally import Tally, total
+from splicelab.evidence.counted.tally import Tally, look_at_log, total
 from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
