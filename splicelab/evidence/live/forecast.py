@@ -51,8 +51,9 @@ class Forecast(Result):
     def html(self) -> str:
         """How many rows agree on which kernel, and the others."""
         told = f"Linux {self.kernel}, predicted as {self.profile}{self.note}: {self.table.agrees.sum()} of "
-        others = self.table[~self.table.agrees].to_html(index=False, border=0)
-        return f"<p>{told}{len(self.table)} rows agree; the others:</p>{others}"
+        others = self.table[~self.table.agrees]
+        shown = f"; the others:</p>{others.to_html(index=False, border=0)}" if len(others) else "</p>"
+        return f"<p>{told}{len(self.table)} rows agree{shown}"
 
 
 def newest_profile(release: str) -> str:
