@@ -11,7 +11,6 @@ from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from splicelab._jit import sources_key
@@ -118,7 +117,8 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     axes = {}
     for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
         one_of("grid", name, AXES)
-        axes[name] = np.atleast_1d(given).tolist()
+        values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+        axes[name] = [value.item() if hasattr(value, "item") else value for value in values]
         for value in axes[name]:
             one_of(f"grid: {name}", value, known.get(name, (value,)))
         if not axes[name]:
