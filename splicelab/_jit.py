@@ -22,6 +22,8 @@ import numba
 import numpy as np
 from numba.core import caching, config, errors, event, types
 
+from splicelab.progress import is_watched
+
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
 KEPT_FOLDERS = 4
@@ -63,12 +65,6 @@ def _prune(parent: Path) -> None:
 
 KEY = sources_key()
 FOLDER = None if config.DISABLE_JIT else _open_folder(KEY)
-
-
-def is_watched() -> bool:
-    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return sys.stderr.isatty() or (hasattr(shell, "kernel") and "PYTEST_CURRENT_TEST" not in os.environ)
 
 
 @functools.cache
