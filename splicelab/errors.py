@@ -10,8 +10,8 @@ class InputError(ValueError):
 
 def one_of(what: str, value: Any, known: Collection) -> Any:
     """Return a value that is among those known; raise InputError with all of these for another."""
-    if value not in known:
-        raise InputError(f"{what}: {value!r} is not one of {', '.join(map(str, known))}")
+    if value not in list(known):  # also a value without a hash
+        raise InputError(f"{what}: {value!r:.60} is not one of {', '.join(map(str, known))}")
     return value
 
 

@@ -1,15 +1,18 @@
-"""Read the CSV files of data/, each row checked against a schema, and say in one line what a schema found wrong."""
+"""Rows of the CSV files of data/ and arguments of functions, checked against a schema; one line says what is wrong."""
 
 import csv
-from collections.abc import Collection
+import functools
+import inspect
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, validate_call
 
 from splicelab.errors import InputError
 
 Row = TypeVar("Row", bound=BaseModel)
+Whole = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]  # fits every kernel, and so does its product with another
 SPEAK_FOR_THEMSELVES = {"missing", "extra_forbidden", "field", "value_error", "too_long", "too_short"}
 
 
@@ -40,6 +43,21 @@ def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
         except ValidationError as error:
             raise InputError(f"{where}: {first_error(error)}") from None
     return list(rows.values())
+
+
+def checked(function: Callable) -> Callable:
+    """Check the arguments of a function against its annotations: InputError, `ARGUMENT: what is wrong`, for others."""
+    call, names = validate_call(function, config={"arbitrary_types_allowed": True}), inspect.signature(function)
+
+    @functools.wraps(function)
+    def check(*args, **given):
+        names.bind(*args, **given)
+        try:
+            return call(**dict(zip(names.parameters, args, strict=False)), **given)
+        except ValidationError as error:
+            raise InputError(first_error(error, tags={"str", "dict[str,str]", "function-wrap"})) from None
+
+    return check
 
 
 def first_error(error: ValidationError, whole: str = "", tags: Collection[str] = ()) -> str:

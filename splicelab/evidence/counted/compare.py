@@ -1,11 +1,12 @@
 """What each alternative costs, beside the others: an operation of a caller, and the memory that waits for its ACK."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
-from splicelab.callers import Caller, Message
+from splicelab.callers import Message
 from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
@@ -13,6 +14,7 @@ from splicelab.evidence.counted.tally import Tally, look_at_log, total
 from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
+from splicelab.tables import Whole, checked
 
 AS_THE_CALLER = ("piecewise", "kill_notlast")  # a frame that acknowledges an answer is none of the others' business
 DEFAULT_PROFILE, MAX_OPERATION_BYTES = "6.12+v3", 16 << 20
@@ -58,19 +60,20 @@ class Comparison(Result):
         return {"caller": self.caller, "payload_bytes": self.payload_bytes, "profile": self.profile, "rows": rows}
 
 
+@checked
 def compare(
-    caller: str | Caller,
-    payload_bytes: int,
+    caller: Any,
+    payload_bytes: Whole,
     alternatives: tuple[str, ...] = (),
     profile: str = DEFAULT_PROFILE,
     *,
     chosen: str = "",
-    mtu: int = 65536,
-    trailer_bytes: int | None = None,
-    entry_bytes: int = PAGE_SIZE,
+    mtu: Whole = 65536,
+    trailer_bytes: Whole | None = None,
+    entry_bytes: Whole = PAGE_SIZE,
     header_digest: bool = False,
     data_digest: bool = False,
-    page_offset_bytes: int = 0,
+    page_offset_bytes: Whole = 0,
     **options,
 ) -> Comparison:
     """Count what an operation of so many bytes of payload costs by each alternative (all of them by default).
@@ -143,7 +146,8 @@ class Held(Result):
         )
 
 
-def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **options) -> Held:
+@checked
+def held_until_ack(caller: Any = "iscsi_tcp", header_bytes: Whole = 0, **options) -> Held:
     """Count what each answer holds beside the payload while ACKs are awaited, and what it copies after all.
 
     A header of 0 bytes is the caller's own; ``options`` are those of `splicelab.run`.
@@ -155,6 +159,7 @@ def held_until_ack(caller: str | Caller = "iscsi_tcp", header_bytes: int = 0, **
     [8192, 32768, 131072, 524288]
     """
     shape = pick_caller(caller)
+    within("header", header_bytes, 0, MAX_PAYLOAD_BYTES, " bytes")
     payload_bytes = min(PAGE_SIZE, shape.most_bytes(segment_bytes(MTU)[0]))
     shape = shape.model_copy(update={"header_bytes": header_bytes or shape.header_bytes})
     message = Message(shape, payload_bytes)

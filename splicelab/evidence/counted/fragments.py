@@ -4,7 +4,6 @@ The pieces of a message are cut, queued beside each other, and given back at its
 trip late, and so is all behind it. Slab objects are freed at the ACK too, as if somebody told their owner.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
@@ -19,8 +18,9 @@ from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_fre
 from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
 from splicelab.result import Result
+from splicelab.tables import Whole, checked
 
-WINDOW_PAGES = 8
+WINDOW_PAGES, MOST_PIECES = 8, 1_000_000
 COUNTS = ("coalesced", "frag_slots", "failed", "held_peak_bytes", "held_bytes", "end")
 COALESCED, SLOTS, FAILED, HELD_PEAK, HELD, END = range(len(COUNTS))
 
@@ -31,11 +31,11 @@ class Load(NamedTuple):
     ``lose_every`` n: each n-th message is lost once; 0: none is. ``order3_fails``: there are only single pages.
     """
 
-    sizes_bytes: tuple[int, ...] = (48,)
-    in_flight: int = 1
-    lose_every: int = 0
+    sizes_bytes: tuple[Whole, ...] = (48,)
+    in_flight: Whole = 1
+    lose_every: Whole = 0
     order3_fails: bool = False
-    messages: int = 10_000
+    messages: Whole = 10_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,7 +139,8 @@ def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bo
     return offsets.tolist(), PAGE_SIZE << int(pages["order"].max())
 
 
-def shoot_out(sizes_bytes: tuple[int, ...] = (48,), allocators: tuple[str, ...] = ALLOCATORS, **load) -> ShootOut:
+@checked
+def shoot_out(sizes_bytes: tuple[Whole, ...] = (48,), allocators: tuple[str, ...] = ALLOCATORS, **load) -> ShootOut:
     """Compare allocators: what a block yields of the first size, and what a stream of pieces costs (see `Load`).
 
     Raises InputError for a load that the model cannot hold, RuntimeError where pages leak.
@@ -152,7 +153,7 @@ def shoot_out(sizes_bytes: tuple[int, ...] = (48,), allocators: tuple[str, ...] 
     """
     load, rows, found = Load(sizes_bytes, **load), {}, {}
     for allocator in allocators:
-        _check(allocator, load)
+        load = _check(allocator, load)
         found[allocator], block_bytes = block_offsets(allocator, sizes_bytes, load.order3_fails)
         others = len(sizes_bytes) > 1
         pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0] if others else found[allocator])
@@ -173,8 +174,7 @@ def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Fillin
     >>> fill("page_frag_down", (72,), messages=2)
     2 pieces cut from 8 fresh pages, 1 in flight: charged 72 bytes, pinned 32,768 bytes
     """
-    load = Load(sizes_bytes, **load)
-    _check(allocator, load)
+    load = _check(allocator, Load(sizes_bytes, **load))
     counted, tally, address, oldest, pages = _send(allocator, load, load.messages)
     cut = [(a, size) for row in address.tolist() for a, size in zip(row, load.sizes_bytes, strict=True) if a != NONE]
     acked = len(cut) - int((address[oldest:] != NONE).sum())
@@ -184,8 +184,11 @@ def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Fillin
     return Filling(cut, acked, first_page, in_use.tolist(), *map(int, numbers))
 
 
+@checked
 def pinned(
-    circumstances: Mapping[str, Mapping], sizes_bytes: tuple[int, ...] = (48, 4), in_flight=(1, 4, 16, 64, 256)
+    circumstances: dict[str, dict],
+    sizes_bytes: tuple[Whole, ...] = (48, 4),
+    in_flight: tuple[Whole, ...] = (1, 4, 16, 64, 256),
 ) -> PinnedMap:
     """Count what stays pinned by each allocator, under circumstances with a name (fields of `Load`).
 
@@ -204,14 +207,17 @@ def pinned(
     return PinnedMap(pd.concat(tables, names=["circumstance"]))
 
 
-def _check(allocator: str, load: Load) -> None:
-    """Raise InputError for an allocator that is not known, a load that the model cannot hold."""
+@checked
+def _check(allocator: str, load: Load) -> Load:
+    """Return a load; raise InputError for one that the model cannot hold, and for an allocator that is not known."""
     one_of("allocator", allocator, ALLOCATORS)
     if not load.sizes_bytes or not all(0 < size_bytes <= PAGE_SIZE for size_bytes in load.sizes_bytes):
         raise InputError(f"sizes: {load.sizes_bytes} bytes, not 1 to {PAGE_SIZE} each")
     within("in flight", load.in_flight, 1, PAGES // 4 // len(load.sizes_bytes), " messages")
     if min(load.lose_every, load.messages) < 0:
         raise InputError(f"lose_every, messages: {load.lose_every} and {load.messages}, not 0 or more")
+    within("messages", load.messages, 0, MOST_PIECES // len(load.sizes_bytes))
+    return load
 
 
 def _send(allocator: str, load: Load, rows: int):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from splicelab.errors import within
 from splicelab.evidence.counted.lifetimes import MESSAGE_BYTES, attach_object, open_attached, write_other
 from splicelab.kernel.memory import LARGE_KMALLOC
 from splicelab.kernel.run import begin_message
@@ -10,6 +11,7 @@ from splicelab.kernel.slab import kfree, kmalloc
 from splicelab.kernel.tcp_input import acknowledge, retransmit
 from splicelab.kernel.world import NONE, PAGE_SIZE
 from splicelab.result import Result
+from splicelab.tables import Whole, checked
 
 
 class Moment(NamedTuple):
@@ -46,7 +48,8 @@ def in_hex(data: bytes) -> str:
     return f"{data[:2].hex(' ')} … {data[-2:].hex(' ')}"
 
 
-def life(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool = False) -> Life:
+@checked
+def life(kernel: str = "6.1", object_bytes: Whole = MESSAGE_BYTES, zeroed: bool = False) -> Life:
     """Follow one lost message: attached, freed, its memory taken by another, sent again, ACKed.
 
     Examples
@@ -55,6 +58,7 @@ def life(kernel: str = "6.1", object_bytes: int = MESSAGE_BYTES, zeroed: bool = 
     >>> print(life("6.1").text.splitlines()[2])
     3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it, page count 2; nothing received yet
     """
+    within("object_bytes", object_bytes, MESSAGE_BYTES, 32768)
     w = open_attached(kernel)
     left, middle, right = places = [kmalloc(w, object_bytes) for _ in range(3)]
     users, told = {left: "another user"}, []

@@ -19,6 +19,7 @@ from splicelab.kernel.tcp import sendpage
 from splicelab.kernel.wire import count_different
 from splicelab.kernel.world import ACK_DELAY_MAX, PAGE_SIZE, WIRE_BYTES
 from splicelab.result import Result
+from splicelab.tables import Whole, checked
 
 MESSAGE_BYTES = 32  # OCFS2's handshake: the first bytes of its object
 OTHERS, STRANGER = 64, 0xEE  # how many objects other users may hold, and what they write
@@ -141,14 +142,15 @@ def open_attached(kernel: str, ack_delay: int = 0):
     return w
 
 
+@checked
 def lives(
     kernel: str = "6.1",
-    object_bytes: int = MESSAGE_BYTES,
-    ack_delay: int = 4,
+    object_bytes: Whole = MESSAGE_BYTES,
+    ack_delay: Whole = 4,
     loss: float = 0.05,
     pressure: float = 1.0,
     zeroed: bool = False,
-    messages: int = 4000,
+    messages: Whole = 4000,
 ) -> Lives:
     """Count how messages fare whose object is attached by reference and freed when the call has returned.
 
@@ -163,6 +165,7 @@ def lives(
     996 messages: arrived at once 947, sent again, right 0, own later bytes 49, another user's bytes 0
     """
     within("ack_delay", ack_delay, 0, ACK_DELAY_MAX)
+    within("messages", messages, ack_delay + 1, 1_000_000)
     within("loss", loss, 0, 1)
     within("pressure", pressure, 0, 16)
     within("object_bytes", object_bytes, MESSAGE_BYTES, 32768)
@@ -180,7 +183,8 @@ def lives(
     return Lives(fates, int(lost[: len(fates)].sum()), wrong, int(tally.corrupt_bytes), int(tally.double_put))
 
 
-def lives_by_delay(ack_delay: int | None = None, delays=DELAYS, **options) -> Rates:
+@checked
+def lives_by_delay(ack_delay: Whole | None = None, delays: tuple[Whole, ...] = DELAYS, **options) -> Rates:
     """Count how many lost messages arrive wrong for each ACK delay, and look closely at one delay where it is given.
 
     Delays are in messages; ``options`` are those of `lives`.

@@ -15,6 +15,7 @@ from splicelab.evidence.counted.run import run
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
 from splicelab.result import Result
+from splicelab.tables import checked
 
 MESSAGES = 3
 # A stack mapped by vmalloc (Debian's kernels have it so) has no page that bvec_set_virt could find: a fact, not a run.
@@ -24,6 +25,7 @@ ENDS = {"corrupt bytes": "silently wrong", "short send": "short"}  # the matrix'
 KEPT = ("spliced", "copied", "slab copied, rest spliced")
 FATES = {"fresh memory": "freed", "same memory again": "rewritten"}
 WITHOUT = "no flag,\nor no SG"  # whatever the kernel
+Names = tuple[str, ...]
 ORDER = {owner: place for place, owner in enumerate((*OWNERS, VMALLOC_STACK))}
 
 
@@ -70,7 +72,8 @@ class Matrix(Result):
         return ends.loc[fresh.header.unique(), fresh.trailer.unique()]
 
 
-def matrix(kernels=tuple(PROFILES), headers=(*OWNERS, VMALLOC_STACK), trailers=(*OWNERS, VMALLOC_STACK)) -> Matrix:
+@checked
+def matrix(kernels: Names = tuple(PROFILES), headers: Names = tuple(ORDER), trailers: Names = tuple(ORDER)) -> Matrix:
     """Send one array of segments from every kind of memory, with and without the flag, on every kernel.
 
     The message is that of iSCSI, 48 bytes, a page, 4 bytes; in large kmalloc they are the start of a larger object.

@@ -6,6 +6,7 @@ the MTU allows, and the congestion window never decides.
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
@@ -15,6 +16,7 @@ from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
 from splicelab.evidence.counted.tally import Skb, look_at_log, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
+from splicelab.tables import Whole, checked
 
 MTUS = (1500, 65536)  # recorded
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
@@ -99,18 +101,19 @@ def _pattern(how, announce, sizes, kernel, mtu, nodelay) -> Scenario:
     return parse_scenario(json.dumps(line).encode(), "pattern")
 
 
+@checked
 def observe(
-    how: str | Scenario,
+    how: Any,
     announce: str = "nothing",
-    header_bytes: int = 48,
-    payload_bytes: int = 4096,
-    trailer_bytes: int = 4,
+    header_bytes: Whole = 48,
+    payload_bytes: Whole = 4096,
+    trailer_bytes: Whole = 4,
     *,
     kernel: str = "6.12",
-    mtu: int = 65536,
+    mtu: Whole = 65536,
     nodelay: bool = True,
     acks_each_call: bool = False,
-    number: int = 0,
+    number: Whole = 0,
 ) -> Seen:
     """Send one message in one of the patterns that were recorded, and look at it as it stands in the queue.
 

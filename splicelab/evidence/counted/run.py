@@ -18,10 +18,11 @@ from splicelab.kernel.message import FATES, OWNERS, PAYLOAD_OWNERS, ROLES, open_
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
 from splicelab.kernel.world import PAGE_SIZE
+from splicelab.tables import Whole, checked
 
 WARM_UP = 2
 FLAGS = {"MORE": kernel.MSG_MORE, "EOR": kernel.MSG_EOR, "NOTLAST": kernel.MSG_SENDPAGE_NOTLAST}
-MAX_PAYLOAD_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES, MOST_MESSAGES = 1 << 20, 10_000_000
 IP_BYTES_MAX, HEADERS_BYTES, GSO_BYTES = 65535, 52, 65215  # of an IPv4 packet; of IP, TCP and time stamps; of an skb
 known_callers = functools.cache(load_callers)
 _mine = threading.local()
@@ -100,27 +101,28 @@ def lay_plan(w, message: Message, profile: str, owners: dict, fate: str | dict |
     plan.corked = caller.corked_6_1 if is_old else caller.corked_6_12
 
 
+@checked
 def set_up(
     w,
-    caller: Caller | Message,
+    caller: Any,
     profile: str,
     *,
-    payload_bytes: int = PAGE_SIZE,
-    trailer_bytes: int | None = None,
-    entry_bytes: int = PAGE_SIZE,
+    payload_bytes: Whole = PAGE_SIZE,
+    trailer_bytes: Whole | None = None,
+    entry_bytes: Whole = PAGE_SIZE,
     data_digest: bool = False,
-    mtu: int = 65536,
+    mtu: Whole = 65536,
     allocator: str = "page_frag_down",
     flag: bool = True,
     scatter_gather: bool = True,
     nodelay: bool = True,
     loopback: bool = False,
     segments_in_software: bool = False,
-    ack_delay: int = 0,
-    lose_every: int = 0,
+    ack_delay: Whole = 0,
+    lose_every: Whole = 0,
     moves_bytes: bool = True,
-    owners: dict | None = None,
-    fate: str | dict | None = None,
+    owners: dict[str, str] | None = None,
+    fate: str | dict[str, str] | None = None,
 ) -> None:
     """Lay a caller's message (or the one given, whatever its payload) and its connection out in a fresh world.
 
@@ -129,6 +131,7 @@ def set_up(
     that is not in its table, a size that the caller does not send or the model does not hold.
     """
     within("ack_delay", ack_delay, 0, kernel.ACK_DELAY_MAX, " messages")
+    within("lose_every", lose_every, 0, MOST_MESSAGES)
     plan, sk = w.plan[0], w.sock[0]
     sk.mss, sk.size_goal = segment_bytes(mtu)
     if not isinstance(caller, Message):
@@ -150,13 +153,14 @@ def set_up(
     open_run(w)
 
 
+@checked
 def run(
-    caller: str | Caller | Message,
+    caller: Any,
     alternative: str,
     profile: str = "6.12+v3",
-    messages: int = 1,
+    messages: Whole = 1,
     *,
-    warm_up: int = WARM_UP,
+    warm_up: Whole = WARM_UP,
     look=None,
     **options,
 ) -> Tally:
@@ -181,6 +185,8 @@ def run(
     >>> tally.outcome, tally.sends, tally.copied_bytes
     ('delivered', 1, 20)
     """
+    within("messages", messages, 0, MOST_MESSAGES)
+    within("warm_up", warm_up, 0, MOST_MESSAGES, " messages")
     caller, is_own = pick_caller(caller), one_of("alternative", alternative, (*BUILT_IN, *OWN)) in OWN
     w = open_world(profile, shared_world() if is_own else None)
     set_up(w, caller, profile, **options)
