@@ -13,6 +13,7 @@ from splicelab.errors import InputError
 
 Row = TypeVar("Row", bound=BaseModel)
 Whole = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]  # fits every kernel, and so does its product with another
+Wholes, Names = (Annotated[tuple[kind, ...], Field(min_length=1)] for kind in (Whole, str))
 SPEAK_FOR_THEMSELVES = {"missing", "extra_forbidden", "field", "value_error", "too_long", "too_short"}
 
 

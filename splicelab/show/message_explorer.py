@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from splicelab.callers import load_callers
 from splicelab.evidence.counted.message import Trace, trace_message
-from splicelab.evidence.counted.run import segment_bytes
+from splicelab.evidence.counted.run import pick_caller, segment_bytes
 from splicelab.kernel.profiles import PROFILES
 from splicelab.show.explorer import Explorer, explore
 
@@ -27,7 +26,7 @@ def explore_message(alternative: str, caller: str = "siw", kernel: str = "6.12+v
     """
 
     def send(caller: str, kernel: str, payload_pages: int, trailer_bytes: int, **options) -> Trace:
-        shape = load_callers()[caller]
+        shape = pick_caller(caller)
         payload_bytes = min(4096 * payload_pages, shape.most_bytes(segment_bytes(65536)[0]) & -4096)
         options |= {"payload_bytes": payload_bytes, "trailer_bytes": shape.nearest_trailer_bytes(trailer_bytes)}
         return trace_message(caller, alternative, kernel, **options)

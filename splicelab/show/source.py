@@ -44,8 +44,11 @@ def source(name: str | Callable) -> Source:
     def head_of(w, page):
     """
     known = dict(zip(BUILT_IN, FUNCTIONS, strict=True)) | OWN
-    if callable(name) or name in known:
-        return Source(known.get(name, name))
+    if not isinstance(name, str) or name in known:
+        try:
+            return Source(known[name] if isinstance(name, str) else name)
+        except (TypeError, OSError):
+            raise InputError(f"source: {name!r:.60} is no function with a source") from None
     for room in (kernel, counted):
         for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
             found = getattr(importlib.import_module(module.name), name, None)

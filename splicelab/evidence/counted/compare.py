@@ -7,7 +7,7 @@ import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import Message
-from splicelab.errors import within
+from splicelab.errors import one_of, within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
 from splicelab.evidence.counted.tally import Tally, look_at_log, total
@@ -102,6 +102,8 @@ def compare(
             parts.append(tally)
             calls[key] += made
         tallies[key] = total(parts)
+    if chosen:
+        one_of("chosen", chosen, tallies)
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
 
 

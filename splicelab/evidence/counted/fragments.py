@@ -6,10 +6,11 @@ trip late, and so is all behind it. Slab objects are freed at the ACK too, as if
 
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from splicelab._jit import jit
 from splicelab.errors import InputError, one_of, within
@@ -18,7 +19,7 @@ from splicelab.kernel.frag import ALLOCATORS, drain_caches, frag_alloc, frag_fre
 from splicelab.kernel.memory import FRAGMENT, FREE, queue_ref, queue_unref
 from splicelab.kernel.world import NONE, PAGE_SIZE, PAGES
 from splicelab.result import Result
-from splicelab.tables import Whole, checked
+from splicelab.tables import Names, Whole, Wholes, checked
 
 WINDOW_PAGES, MOST_PIECES = 8, 1_000_000
 COUNTS = ("coalesced", "frag_slots", "failed", "held_peak_bytes", "held_bytes", "end")
@@ -140,7 +141,7 @@ def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bo
 
 
 @checked
-def shoot_out(sizes_bytes: tuple[Whole, ...] = (48,), allocators: tuple[str, ...] = ALLOCATORS, **load) -> ShootOut:
+def shoot_out(sizes_bytes: Wholes = (48,), allocators: Names = ALLOCATORS, **load) -> ShootOut:
     """Compare allocators: what a block yields of the first size, and what a stream of pieces costs (see `Load`).
 
     Raises InputError for a load that the model cannot hold, RuntimeError where pages leak.
@@ -186,9 +187,9 @@ def fill(allocator: str, sizes_bytes: tuple[int, ...] = (48,), **load) -> Fillin
 
 @checked
 def pinned(
-    circumstances: dict[str, dict],
-    sizes_bytes: tuple[Whole, ...] = (48, 4),
-    in_flight: tuple[Whole, ...] = (1, 4, 16, 64, 256),
+    circumstances: Annotated[dict[str, dict], Field(min_length=1)],
+    sizes_bytes: Wholes = (48, 4),
+    in_flight: Wholes = (1, 4, 16, 64, 256),
 ) -> PinnedMap:
     """Count what stays pinned by each allocator, under circumstances with a name (fields of `Load`).
 

@@ -15,7 +15,7 @@ from splicelab.evidence.counted.run import run
 from splicelab.kernel.message import OWNERS
 from splicelab.kernel.profiles import PROFILES
 from splicelab.result import Result
-from splicelab.tables import checked
+from splicelab.tables import Names, checked
 
 MESSAGES = 3
 # A stack mapped by vmalloc (Debian's kernels have it so) has no page that bvec_set_virt could find: a fact, not a run.
@@ -25,7 +25,6 @@ ENDS = {"corrupt bytes": "silently wrong", "short send": "short"}  # the matrix'
 KEPT = ("spliced", "copied", "slab copied, rest spliced")
 FATES = {"fresh memory": "freed", "same memory again": "rewritten"}
 WITHOUT = "no flag,\nor no SG"  # whatever the kernel
-Names = tuple[str, ...]
 ORDER = {owner: place for place, owner in enumerate((*OWNERS, VMALLOC_STACK))}
 
 

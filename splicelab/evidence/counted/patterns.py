@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from splicelab.errors import InputError
+from splicelab.errors import InputError, within
 from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import segment_bytes
@@ -134,6 +134,7 @@ def observe(
     """
     sizes = (header_bytes, payload_bytes, trailer_bytes)
     scenario = how if isinstance(how, Scenario) else _pattern(how, announce, sizes, kernel, mtu, nodelay)
+    within("number", number, 0, len(scenario.messages) - 1)
     sender = Sender(scenario)
     w = sender.world
     w.sock[0].acks_each_call = acks_each_call

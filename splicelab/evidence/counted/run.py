@@ -132,6 +132,7 @@ def set_up(
     """
     within("ack_delay", ack_delay, 0, kernel.ACK_DELAY_MAX, " messages")
     within("lose_every", lose_every, 0, MOST_MESSAGES)
+    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     plan, sk = w.plan[0], w.sock[0]
     sk.mss, sk.size_goal = segment_bytes(mtu)
     if not isinstance(caller, Message):

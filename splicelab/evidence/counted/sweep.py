@@ -7,9 +7,10 @@ Kernels run without the GIL, so threads do for one machine; any `concurrent.futu
 import itertools
 import json
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.profiles import PROFILES
 from splicelab.progress import progress
 from splicelab.result import Result
+from splicelab.tables import checked
 
 AXES = ("caller", "alternative", "profile", "payload_bytes", "trailer_bytes", "mtu", "allocator", "flag")
 AXES += ("scatter_gather", "nodelay", "ack_delay", "lose_every", "messages", "moves_bytes")
@@ -41,10 +43,11 @@ class Sweep(Result):
         return f"{len(self.table)} rows, counted: {self.table.messages.sum()} messages; {ends}"
 
 
+@checked
 def sweep(
-    grid: Mapping,
+    grid: dict[str, Any],
     executor: Executor | None = None,
-    finished: MutableMapping | None = None,
+    finished: Any = None,
 ) -> Sweep:
     """Run every combination of the grid, a row each in the grid's order: its values, how it ended, every counter.
 

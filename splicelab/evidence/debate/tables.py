@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
+from splicelab.errors import one_of
 from splicelab.paths import data_path
 from splicelab.tables import read_rows
 
@@ -56,7 +57,7 @@ def debate(name: Literal["claims", "thread", "outcome", "lines_of_code"]) -> pd.
     >>> debate("claims").loc["C9", "who"]
     'Jakub Kicinski'
     """
-    columns = _TABLES[name]
+    columns = _TABLES[one_of("table", name, _TABLES)]
     fields = {key: (kind, ...) for key, kind in columns.items()}
     row_type = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
     rows = [row.model_dump() for row in read_rows(data_path(f"{name}.csv"), row_type)]

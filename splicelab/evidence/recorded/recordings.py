@@ -6,6 +6,7 @@ sends (`operations`: nvme-tcp, nfsd, siw). Every file is checked against data/re
 
 import hashlib
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.predict import EXPECTED, Prediction, predict
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.paths import data_path
@@ -134,10 +135,12 @@ def recordings(**wanted) -> Recordings:
             raw = from_json(line)
             counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
             recorded.append(Recorded(scenario, raw["kind"], counts))
+    columns = {"kind": attrgetter("kind")} | {name: attrgetter(f"scenario.{name}") for name in ("kernel", "mtu")}
+    known = {name: dict.fromkeys(map(has, recorded)) for name, has in columns.items()}
     for name, values in wanted.items():
-        values = values if isinstance(values, tuple) else (values,)
-        has = [one.kind if name == "kind" else getattr(one.scenario, name) for one in recorded]
-        recorded = Recordings(one for one, value in zip(recorded, has, strict=True) if value in values)
+        one_of("recordings", name, columns)
+        values = [one_of(name, value, known[name]) for value in (values if isinstance(values, tuple) else (values,))]
+        recorded = Recordings(one for one in recorded if columns[name](one) in values)
     return recorded
 
 
