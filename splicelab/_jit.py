@@ -167,6 +167,8 @@ def compile_own(function: Callable, record: np.dtype) -> Callable:
 
     Raises ValueError, one line, where it cannot be compiled or returns anything but an integer.
     """
+    if not hasattr(function, "__code__"):
+        raise ValueError(f"{function!r:.40} is no Python function")
     kernel = jit(function, boundscheck=True)
     if config.DISABLE_JIT:
         return kernel

@@ -7,6 +7,9 @@ from typing import Any
 class InputError(ValueError):
     """Input that cannot be used; the message is one line that names file, line or row, and field."""
 
+    def __init__(self, said: str) -> None:
+        super().__init__(" ".join(said.splitlines()))  # whatever the input looks like
+
 
 def one_of(what: str, value: Any, known: Collection) -> Any:
     """Return a value that is among those known; raise InputError with all of these for another."""

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from hostile import many
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ PLACES = [path for path in places(SCENARIO) if path]
 
 
 @pytest.mark.soak
+@many
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
 def test_any_line_gives_a_prediction_or_one_sentence(tmp_path_factory, changes):
     scenario = copy.deepcopy(SCENARIO)

@@ -33,6 +33,8 @@ def alternative(name: str):
     """
 
     def register(function):
+        if not isinstance(name, str) or not name.isprintable() or not name:
+            raise InputError(f"alternative: {name!r:.60} is no name")
         if name in BUILT_IN:
             raise InputError(f"alternative: {name!r} is taken by the package")
         try:
