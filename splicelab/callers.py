@@ -37,6 +37,7 @@ class Caller(BaseModel):
     payload_owner: Owner
     payload_unit_bytes: Bytes
     copied_below_bytes: Bytes
+    inline_below_bytes: Bytes
     message_bytes_max: Annotated[str, Field(pattern=r"^(segment|\d+( \d+)?)?$")]
     alone_above_bytes: Bytes
     data_header_bytes: Bytes
@@ -86,8 +87,10 @@ class Caller(BaseModel):
         return ":trailer" not in getattr(self, column) and self.data_digest_bytes > 0
 
     def nearest_trailer_bytes(self, trailer_bytes: int) -> int:
-        """Return the size of trailer that the caller does send and that is nearest to this one."""
-        return min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+        """Return the size of trailer that the caller does send and that is nearest to this one, or else below it."""
+        size_bytes = min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+        is_digest = self._ends_in_parts("sends_6_12") and not self.pads  # all of it, or none
+        return size_bytes - size_bytes % self.data_digest_bytes if is_digest else size_bytes
 
     def most_bytes(self, segment_bytes: int, number: int = 1) -> int:
         """Return the most payload that a message holds whose turn it is in an operation, on this TCP segment."""
@@ -179,6 +182,8 @@ class Message(NamedTuple):
             trailer_bytes = row.trailer_bytes + padding_bytes if given is None else given
         within(f"{row.key}: payload", self.payload_bytes, 0, row.payload_bytes_max, " bytes")
         within(f"{row.key}: trailer", trailer_bytes, row.trailer_bytes_min, row.trailer_bytes_max, " bytes")
+        if given is not None and row._ends_in_parts(column):
+            within(f"{row.key}: trailer of {given} bytes: padding", sizes["pad"], 0, 3 * row.pads, " bytes")
         return sizes | {"payload": self.payload_bytes, "digest": digest_bytes, "trailer": trailer_bytes}
 
     def sends(self, kernel: str) -> list[Send]:
@@ -188,8 +193,10 @@ class Message(NamedTuple):
         owners = {piece: getattr(row, f"{piece}_owner") for piece in ("head", "payload", "trailer")}
         owners |= {"header": getattr(row, f"header_owner{column[5:]}")}
         owners |= dict.fromkeys(("pad", "digest"), row.trailer_owner)
-        if (self.payload_bytes if self.of_bytes is None else self.of_bytes) < row.copied_below_bytes:
-            words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", words[-1][3])]
+        of_bytes = self.payload_bytes if self.of_bytes is None else self.of_bytes
+        if of_bytes < row.copied_below_bytes:
+            flags = words[-1][3] if of_bytes >= row.inline_below_bytes else [["-", "-"]]
+            words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", flags)]
         calls = []
         for method, pieces, star, choices in words:
             roles = {piece: "trailer" if piece == "digest" else piece for piece in pieces}
