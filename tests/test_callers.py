@@ -173,15 +173,12 @@ def operation(key, kernel, payload_bytes, mtu=65536, **how):
 
 
 def test_a_data_digest_leaves_what_else_a_trailer_has_to_padding():
-    said = "iscsi_tcp: trailer of 3 bytes: padding: -1 bytes, not 0 to 3"
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match="iscsi_tcp: trailer of 3 bytes: padding: -1 bytes, not 0 to 3"):
         operation("iscsi_tcp", "6.12", 4096, trailer_bytes=3, data_digest=True)
     assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=3)[2:] == [("copy", 3, "")]
     assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=7)[2:] == [("copy", 3, ""), ("copy", 4, "")]
-    nearest = {
-        key: [CALLERS[key].nearest_trailer_bytes(size) for size in (0, 3, 9)] for key in ("nvme_tcp", "lio_target")
-    }
-    assert nearest == {"nvme_tcp": [0, 0, 4], "lio_target": [0, 3, 7]}
+    assert [CALLERS["nvme_tcp"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 0, 4]
+    assert [CALLERS["lio_target"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 3, 7]
 
 
 def test_siw_builds_a_short_write_behind_its_header():
@@ -224,7 +221,8 @@ def test_a_large_write_of_nvme_sends_its_command_alone_and_a_data_header_with_a_
         ("lio_target", 1 << 20, [262144] * 4),
         ("drbd", 1 << 20, [126976] * 8 + [32768]),
         ("ktls", 40000, [16384, 16384, 7232]),
-        ("rds", 131072, [131072]),
+        ("sunrpc_client", 3 << 20, [1 << 20] * 3),
+        ("rds", 1 << 20, [1 << 20]),
     ],
 )
 def test_an_operation_is_cut_as_the_protocol_cuts_it(key, payload_bytes, parts):
