@@ -229,7 +229,7 @@ def test_count_only_counts_the_same():
         ({"ack_delay": 64}, "ack_delay: 64 messages, not 0 to 63"),
         ({"ack_delay": -1}, "ack_delay: -1 messages, not 0 to 63"),
         ({"payload_bytes": -1}, "siw: payload of one message: -1 bytes, not 0 to 65460"),
-        ({"caller": "rds", "payload_bytes": 1 << 22}, "payload: 4194304 bytes, more than "),
+        ({"caller": "nvme_tcp", "payload_bytes": 1 << 22}, "payload: 4194304 bytes, more than "),
         (
             {"caller": "rds", "payload_bytes": 1 << 20, "ack_delay": 2},
             "payload: 1048624 bytes a message in flight 3 times",
