@@ -2,22 +2,25 @@
 
 Numba files machine code by the function's own source file, so a kernel stays stale when a function that it calls
 is edited in another module. Here the folder is named after the sources of *all* modules that have kernels, so an edit
-of any of these starts afresh, and an edit of a picture does not.
+of any of these starts afresh, and an edit of a picture does not. Each file ends with its checksum: what a full disk or
+a crash left is compiled again, not run.
 """
 
 import functools
 import hashlib
+import io
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numba
 import numpy as np
-from numba.core import config, errors, event, types
+from numba.core import caching, config, errors, event, types
 
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
@@ -64,25 +67,26 @@ KEY = sources_key()
 FOLDER = None if config.DISABLE_JIT else _open_folder(KEY)
 
 
-def _is_watched() -> bool:
-    """Return whether a person sees standard error: a terminal or a notebook, not a pipe."""
+def is_watched() -> bool:
+    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return sys.stderr.isatty() or hasattr(shell, "kernel")
+    return sys.stderr.isatty() or (hasattr(shell, "kernel") and "PYTEST_CURRENT_TEST" not in os.environ)
+
+
+@functools.cache
+def _say_once(words: str) -> None:
+    print(f"{NAME}: {words}", file=sys.stderr, flush=True)
 
 
 class _Compiling(event.Listener):
     """Hears of every real compilation (not of a cache hit): says so once, and keeps the cache true."""
 
-    def __init__(self) -> None:
-        self.is_said = False
-
     def on_start(self, compilation: event.Event) -> None:
         dispatcher = compilation.data["dispatcher"]
         if dispatcher.py_func.__module__.partition(".")[0] != NAME:
             return
-        if not self.is_said and _is_watched():
-            print(f"{NAME}: compiling kernels (once, up to {COMPILE_S} s) …", file=sys.stderr, flush=True)
-        self.is_said = True
+        if is_watched():
+            _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
         if sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
             dispatcher._cache.disable()
 
@@ -91,6 +95,56 @@ class _Compiling(event.Listener):
 
 
 event.register("numba:compile", _Compiling())
+
+
+class _Files(caching.IndexDataCacheFile):
+    """The files of one kernel; behind what numba reads of each stands its checksum."""
+
+    @contextmanager
+    def _open_for_write(self, path: str) -> Iterator[io.BytesIO]:
+        yield (data := io.BytesIO())
+        with super()._open_for_write(path) as file:
+            file.write(data.getvalue() + hashlib.sha256(data.getbuffer()).digest())
+
+    def _check(self, name: str) -> None:
+        path = Path(self._cache_path, name)
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+            raise ValueError(f"{name}: damaged")
+
+    def _load_data(self, name: str) -> tuple:
+        self._check(name)
+        return super()._load_data(name)
+
+    def _load_index(self) -> dict:
+        if Path(self._index_path).exists():
+            self._check(self._index_name)
+        return super()._load_index()
+
+
+class _Cache(caching.FunctionCache):
+    """The cache of one kernel: what cannot be read is dropped, what cannot be written is not kept; nothing fails."""
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__(function)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
+
+    def load_overload(self, *wanted):
+        """Return the kernel, or None where there is none that is whole."""
+        try:
+            return super().load_overload(*wanted)
+        except Exception:
+            _say_once(f"dropped damaged files from {FOLDER}; these kernels are compiled again")
+        for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*"):
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def save_overload(self, *made) -> None:
+        """File a kernel, if there is room."""
+        try:
+            super().save_overload(*made)
+        except OSError as error:
+            _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
 
 
 def jit(function: Callable | None = None, **options) -> Callable:
@@ -107,8 +161,10 @@ def jit(function: Callable | None = None, **options) -> Callable:
     ours = PACKAGE in Path(function.__code__.co_filename).resolve().parents
     before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
     try:
-        options = {"nogil": True, **options}
-        kernel = numba.njit(**{"cache": ours and FOLDER is not None, **options})(function)
+        is_kept = options.pop("cache", ours and FOLDER is not None)
+        kernel = numba.njit(**{"nogil": True, **options})(function)
+        if is_kept:
+            kernel._cache = _Cache(function)
     finally:
         config.CACHE_DIR = before
     find = kernel.get_call_template  # asked whenever one kernel calls another

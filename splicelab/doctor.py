@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from splicelab.errors import InputError
-from splicelab.paths import data_path
+from splicelab.paths import REPOSITORY, data_path
 
 
 class Lacking(Exception):
@@ -48,6 +48,8 @@ def _jupyter() -> str:
     command = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
     if command.is_absolute() and command.resolve() != Path(sys.executable).resolve():
         raise Lacking(f"kernel python3 is {command}, not this Python: python -m ipykernel install --sys-prefix")
+    if not (REPOSITORY / "notebooks").is_dir():
+        raise Lacking("notebooks/ is not part of the installed package: git clone the repository, and make lab there")
     return f"JupyterLab {version('jupyterlab')}, kernel python3 is this Python"
 
 

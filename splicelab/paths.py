@@ -4,8 +4,9 @@ from pathlib import Path
 
 from splicelab.errors import InputError
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-DATA = REPOSITORY / "data"
+PACKAGE = Path(__file__).resolve().parent
+REPOSITORY = PACKAGE.parent
+DATA = PACKAGE / "data" if (PACKAGE / "data").is_dir() else REPOSITORY / "data"  # an installed package, or a clone
 
 
 def data_path(*parts: str) -> Path:
@@ -14,9 +15,9 @@ def data_path(*parts: str) -> Path:
     Raises
     ------
     InputError
-        There is no such file or folder, as when the package is installed without the repository around it.
+        There is no such file or folder.
     """
     path = DATA.joinpath(*parts)
     if not path.exists():
-        raise InputError(f"{path}: not found; splicelab reads data/ beside its package: run it from a clone (make lab)")
+        raise InputError(f"{path}: not found; it is part of splicelab: install it again, or restore the clone")
     return path

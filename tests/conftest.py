@@ -1,6 +1,8 @@
 """Settings of all tests: no window, and how long a search for counterexamples takes."""
 
 import random
+import shutil
+import subprocess
 
 import matplotlib
 import pytest
@@ -25,6 +27,24 @@ def forget_own_alternatives():
 
     yield
     OWN.clear()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of 1 MiB, all but 12 KiB of it taken; only root may, and not everywhere."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if (
+        mount is None
+        or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True).returncode
+    ):
+        pytest.skip("no small disk: mount -t tmpfs is not allowed here")
+    try:
+        (folder / "filler").write_bytes(bytes((1 << 20) - 12288))
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def pytest_report_header(config):

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,42 @@ stats = lambda: sum(outer.stats.cache_hits.values()) if hasattr(outer, "stats") 
 print(outer(10), stats(), FOLDER.name if FOLDER else None)
 """
 
+DAMAGE = """
+import shutil, sys
+from pathlib import Path
+from mini import _jit
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+def be_a_folder(path):
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+def hits_afresh():
+    for name in ("mini.caller", "mini.callee"):
+        sys.modules.pop(name, None)
+    _jit._say_once.cache_clear()
+    from mini.caller import outer
+    assert outer(10) == 21
+    return sum(outer.stats.cache_hits.values())
+
+damages = [flip, be_a_folder]
+damages += [lambda path, data=data: path.write_bytes(data) for data in (b"", b"garbage" * 100)]
+damages.append(lambda path: path.write_bytes(path.read_bytes()[:-20]))
+for damage in damages:
+    for suffix in ("nbi", "nbc"):
+        found = list(_jit.FOLDER.rglob("*." + suffix))
+        assert len(found) == 2
+        for path in found:
+            damage(path)
+        assert hits_afresh() == 0
+        assert hits_afresh() == 1
+del sys.modules["mini.caller"]
+"""
+
 
 @pytest.fixture
 def mini(tmp_path):
@@ -35,14 +72,14 @@ def mini(tmp_path):
     (package / "caller.py").write_text(CALLER)
     cache = tmp_path / "cache"
 
-    def run(code=RUN, **environment):
+    def run(code=RUN, said="", **environment):
         plain = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
         environment = {**plain, "NUMBA_CACHE_DIR": str(cache), "PYTHONDONTWRITEBYTECODE": "1", **environment}
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stderr
-        assert done.stderr == "", "piped output stays clean"
+        assert re.fullmatch(said, done.stderr), "piped output stays clean, but for this"
         return done.stdout.split()
 
     run.package, run.cache = package, cache
@@ -88,6 +125,17 @@ def test_a_read_only_package_uses_the_cache_of_the_user(mini, tmp_path):
     assert mini(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=home)[:2] == ["21", "1"]
 
 
+def test_what_cannot_be_read_is_dropped_with_one_line_and_compiled_again(mini):
+    mini()
+    told = "mini: dropped damaged files from .*; these kernels are compiled again\n"
+    assert mini(DAMAGE + RUN, said=told * 10)[-3:-1] == ["21", "1"], "it has healed"
+
+
+def test_where_the_disk_is_full_kernels_still_run_and_one_line_says_so(mini, small_disk):
+    told = "mini: no kernel can be kept in .* \\(No space left on device\\): every process compiles anew\n"
+    assert mini(said=told, NUMBA_CACHE_DIR=str(small_disk))[:2] == ["21", "0"]
+
+
 def test_old_folders_are_dropped(mini):
     for factor in range(2, 9):
         (mini.package / "callee.py").write_text(CALLEE.format(factor=factor))
@@ -96,7 +144,7 @@ def test_old_folders_are_dropped(mini):
 
 
 def test_a_watcher_is_told_once_and_only_when_something_compiles(mini):
-    watched = "import mini._jit\nmini._jit._is_watched = lambda: True\nimport sys; sys.stderr = sys.stdout\n" + RUN
+    watched = "import mini._jit\nmini._jit.is_watched = lambda: True\nimport sys; sys.stderr = sys.stdout\n" + RUN
     assert "compiling" in mini(watched)
     assert "compiling" not in mini(watched)
 

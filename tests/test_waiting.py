@@ -7,7 +7,6 @@ from legible import assert_legible
 
 from splicelab import held_until_ack
 from splicelab.evidence.counted.compare import WAYS
-from splicelab.show.waiting import Waiting
 
 
 @pytest.mark.parametrize(

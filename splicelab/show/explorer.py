@@ -141,7 +141,8 @@ class Explorer(VBox):
                 text = f"no picture for these values: {_sentence(self.error)}"
             readings = (f"{control.description}: {_reading(control)}" for control in self.controls.values())
             data["text/plain"] = f"Explorer: {', '.join(readings)}\n{text}"
-            data["image/png"], metadata = crisp_png(self.result.figure, data["text/plain"])
+            self._canvas.drawing.update(self.result)  # where the last one failed, it may be half drawn
+            data["image/png"], metadata = crisp_png(self._canvas.drawing.figure, data["text/plain"])
         return data, {"image/png": metadata}
 
 

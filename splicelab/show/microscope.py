@@ -40,7 +40,7 @@ class Microscope(Sketch):
             done += call.count
         for frag in trace.merged(trace.frags):
             words = times(frag.size_bytes, "byte") if frag.count == 1 else f"{frag.count} frags"
-            self._draw_block(*place((frag.position, frag.position + frag.size_bytes)), SKB_Y, frag.memory, words)
+            self._draw_block(*place((frag.position, frag.position + frag.size_bytes)), SKB_Y, frag.kind, words)
         for number, skb in enumerate(trace.skbs, 1):
             x, end = place((skb.position, skb.position + skb.size_bytes))
             self.frame(x, end, SKB_Y, BLOCK + 12)

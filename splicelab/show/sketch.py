@@ -84,13 +84,13 @@ class Ink(Artist):
         return [_text(self.figure, *word, transform=self.axes.transData) for word in self.words]
 
     def draw(self, renderer) -> None:
-        """Draw it all; on a live canvas words are rendered once, since most of a redraw would go into letters again."""
+        """Draw it all; but for a file words are rendered once, since most of a redraw would go into letters again."""
         names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
         looks = dict(zip(names, zip(*self.shapes, strict=True), strict=True))
         shapes = PolyCollection(**looks, transform=self.axes.transData)
         shapes.set_figure(self.figure)
         shapes.draw(renderer)
-        if not self.get_animated():
+        if self.figure.canvas.is_saving():
             for text in self.get_children():
                 text.draw(renderer)
             return

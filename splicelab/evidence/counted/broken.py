@@ -7,7 +7,7 @@ put and every object freed, once.
 import numpy as np
 
 from splicelab.errors import InputError
-from splicelab.evidence.counted.skb_queue import look_at_log, look_at_queue
+from splicelab.evidence.counted.tally import look_at_log, look_at_queue
 from splicelab.kernel import world as kernel
 from splicelab.kernel.memory import KINDS, SLAB
 from splicelab.kernel.message import ROLES
@@ -76,12 +76,8 @@ def broken_message(w, function, messages: int) -> str:
 
 def _place(w, byte: int) -> str:
     """Say where in the message a byte stands."""
-    end = 0
-    for piece in w.piece[: w.plan[0].pieces]:
-        end += piece.size_bytes
-        if byte < end:
-            return f"byte {byte:,} ({ROLES[piece.role]})"
-    return f"byte {byte:,} (behind the message)"
+    ends = np.cumsum(w.piece["size_bytes"][: w.plan[0].pieces])
+    return f"byte {byte:,} ({ROLES[w.piece[np.searchsorted(ends, byte, 'right')].role]})"
 
 
 def _wrong_bytes(w, history: list, shown: list) -> str:

@@ -9,8 +9,7 @@ from splicelab.callers import Caller, Message
 from splicelab.errors import within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
-from splicelab.evidence.counted.skb_queue import look_at_log
-from splicelab.evidence.counted.tally import Tally, total
+from splicelab.evidence.counted.tally import Tally, look_at_log, total
 from splicelab.kernel import world as kernel
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.result import Result
@@ -117,19 +116,21 @@ def compare(
 
 def _count(message: Message, alternative: str, profile: str, **options) -> tuple[Tally, list[Call]]:
     """Return the counters of a message, and the calls that TCP was given."""
-    made: list[Call] = []
 
-    def look(w):
+    def look(w) -> list[Call]:
+        made = []
         for name, flags, _, size_bytes in look_at_log(w):
             if name == "call":
                 method = "sendpage" if flags & kernel.MSG_OF_SENDPAGE else "copy"
                 method = "splice" if flags & kernel.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
                 made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
+        return made
 
     try:
-        return run(message, alternative, profile, look=look, **options), made
+        tally = run(message, alternative, profile, look=look, **options)
     except BrokenError as error:
-        return error.tally, made
+        tally = error.tally
+    return tally, tally.seen
 
 
 @dataclass(frozen=True, repr=False)

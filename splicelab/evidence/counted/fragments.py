@@ -75,18 +75,13 @@ class ShootOut(Result):
 class PinnedMap(Result):
     """What stays pinned at the peak, in KiB: for each circumstance a row an allocator, a column a number in flight."""
 
-    tables: dict[str, pd.DataFrame]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """All circumstances, one below the other."""
-        return pd.concat(self.tables, names=["circumstance"])
+    table: pd.DataFrame
 
     @property
     def text(self) -> str:
         """A table for each circumstance."""
-        parts = (f"KiB pinned, {title}:\n{table.astype(int).to_string()}" for title, table in self.tables.items())
-        return "\n\n".join(parts)
+        parts = self.table.astype(int).groupby("circumstance", sort=False)
+        return "\n\n".join(f"KiB pinned, {title}:\n{part.droplevel(0).to_string()}" for title, part in parts)
 
 
 @jit
@@ -206,7 +201,7 @@ def pinned(
         )
         for title, load in circumstances.items()
     }
-    return PinnedMap(tables)
+    return PinnedMap(pd.concat(tables, names=["circumstance"]))
 
 
 def _check(allocator: str, load: Load) -> None:

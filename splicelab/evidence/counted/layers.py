@@ -1,7 +1,7 @@
 """Layers above TCP: where they end their records for a sender's calls, and what they hand to TCP themselves.
 
-Counted, by rules read in Linux 6.1.192 and 6.12.117; no record of theirs was recorded. Which source says what about a
-layer stands in data/layers.csv and data/handed_down.csv.
+Counted, by rules read in Linux 6.1.192 and 6.12.117; what kTLS and KCM then hand to TCP was recorded. Which source
+says what about a layer stands in data/layers.csv and data/handed_down.csv.
 """
 
 import sys

@@ -10,8 +10,7 @@ import pandas as pd
 from splicelab.callers import Caller
 from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.run import pick_caller, run
-from splicelab.evidence.counted.skb_queue import Skb, look_at_log, look_at_queue
-from splicelab.evidence.counted.tally import Tally
+from splicelab.evidence.counted.tally import Skb, Span, Tally, look_at_log, look_at_queue
 from splicelab.kernel.message import PAYLOAD_OWNERS, ROLES
 from splicelab.result import Result
 
@@ -51,17 +50,6 @@ class Column(NamedTuple):
         return self.way == "by reference" and (is_freed or self.end == "rewritten")
 
 
-class Span(NamedTuple):
-    """Bytes of the message that one call, or one frag (of what memory, in which skb), covers; or ``count`` of these."""
-
-    position: int
-    size_bytes: int
-    memory: str = ""
-    skb: int = 0
-    address: int = 0
-    count: int = 1
-
-
 @dataclass(frozen=True, repr=False)
 class Trace(Result):
     """One message: pieces, what happened until its queue was looked at, the skbs there, and the counters.
@@ -89,8 +77,7 @@ class Trace(Result):
     @cached_property
     def frags(self) -> list[Span]:
         """The frags of all skbs."""
-        skbs = enumerate(self.skbs)
-        return [Span(f.position, f.size_bytes, f.kind, number, f.address) for number, skb in skbs for f in skb.frags]
+        return [frag for skb in self.skbs for frag in skb.frags]
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -109,7 +96,7 @@ class Trace(Result):
                 end = "kept"
             elif way == "by reference" and memory == "slab" and end == "own reference put":
                 end = "kfree by callback"
-            told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.memory if frag else "", end))
+            told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.kind if frag else "", end))
             position += piece.size_bytes
         return _shortened(told)
 
@@ -119,7 +106,7 @@ class Trace(Result):
 
         def kind(span: Span):
             is_hidden = hidden and hidden.position <= span.position < hidden.position + hidden.size_bytes
-            return (span.memory, span.skb) if is_hidden else span.position
+            return (span.kind, span.skb) if is_hidden else span.position
 
         shown = []
         for _, group in groupby(spans, kind):
@@ -186,15 +173,15 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     payload: page cache, 4,096 bytes, by reference
     trailer: slab object, 4 bytes, copied into a page fragment
     """
-    seen, shape = [], pick_caller(caller)
+    shape = pick_caller(caller)
 
-    def look(w):
+    def look(w) -> tuple[list[Piece], list, list[Skb]]:
         pieces = []
         for piece in w.piece[: w.plan[0].pieces]:
             owner = PAYLOAD_OWNERS[piece.owner]
             memory = "page_cache" if owner in ("page", "page_then_slab") else owner
             pieces.append(Piece(ROLES[piece.role], memory, int(piece.address), int(piece.size_bytes)))
-        seen.extend((pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)))
+        return pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
-    return Trace(f"{shape.key} · {alternative} · {profile}", *seen, tally)
+    return Trace(f"{shape.key} · {alternative} · {profile}", *tally.seen, tally)

@@ -12,7 +12,7 @@ from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.predict import Sender
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
-from splicelab.evidence.counted.skb_queue import Skb, look_at_log, look_at_queue
+from splicelab.evidence.counted.tally import Skb, look_at_log, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
 

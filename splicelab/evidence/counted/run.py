@@ -2,11 +2,13 @@
 
 import functools
 import threading
+from typing import Any
 
 from splicelab._jit import jit
 from splicelab.alternatives import BUILT_IN, OWN, send_message
 from splicelab.callers import Caller, Message, load_callers
 from splicelab.errors import InputError, one_of, within
+from splicelab.evidence.counted.apart import apart, own_loop, shared_world
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
@@ -38,19 +40,6 @@ def run_messages(w, key, messages):
     for _ in range(messages):
         begin_message(w)
         end_message(w, send_message(w, key))
-
-
-@functools.cache
-def _own_loop(function):
-    """Return the same loop for a reader's own function, compiled for it."""
-
-    @jit(cache=False)
-    def run_own(w, messages):
-        for _ in range(messages):
-            begin_message(w)
-            end_message(w, function(w))
-
-    return run_own
 
 
 def segment_bytes(mtu: int) -> tuple[int, int]:
@@ -174,7 +163,8 @@ def run(
     """Count what ``messages`` messages of a caller, or its key, cost on a connection that has sent ``warm_up`` already.
 
     ``options`` are those of `set_up`. Counters of memory and of the wire include the ACK that lets go of it.
-    ``look(w)`` sees the queue before the last ACKs, events logged.
+    ``look(w)`` sees the queue before the last ACKs, events logged; what it returns is ``tally.seen``. A reader's own
+    alternative runs in a child process.
 
     Raises
     ------
@@ -191,41 +181,45 @@ def run(
     >>> tally.outcome, tally.sends, tally.copied_bytes
     ('delivered', 1, 20)
     """
-    caller, w = pick_caller(caller), open_world(profile)
-    one_of("alternative", alternative, (*BUILT_IN, *OWN))
+    caller, is_own = pick_caller(caller), one_of("alternative", alternative, (*BUILT_IN, *OWN)) in OWN
+    w = open_world(profile, shared_world() if is_own else None)
     set_up(w, caller, profile, **options)
-    key = BUILT_IN.index(alternative) if alternative in BUILT_IN else None
-    send = functools.partial(_send_own, alternative) if key is None else lambda w, count: run_messages(w, key, count)
-    send(w, warm_up)
-    start_counting(w)
-    w.logging = look is not None
-    send(w, messages)
-    if look is not None:
-        look(w)
-    settle(w)
-    counted = Tally(*w.tally[0].tolist())
-    is_whole = w.sock[0].snd_nxt == w.plan[0].bytes * (warm_up + messages)
-    close_run(w)
-    told = broken_memory(w.tally[0])
-    is_harmed = told != ""
-    if key is None and (told or not is_whole or counted.refused or counted.corrupt_bytes):
-        again = open_world(profile)
-        set_up(again, caller, profile, **options)
-        told = "; ".join(filter(None, (broken_message(again, OWN[alternative], warm_up + messages), told)))
-        counted.broke = told
+    if is_own:
+        _load_kernels()
+    key = None if is_own else BUILT_IN.index(alternative)
+    send = own_loop(OWN[alternative]) if is_own else lambda w, count: run_messages(w, key, count)
+
+    def count() -> tuple[list[int], Any, str, bool]:
+        send(w, warm_up)
+        start_counting(w)
+        w.logging = look is not None
+        send(w, messages)
+        seen = look(w) if look is not None else None
+        settle(w)
+        counters = w.tally[0].tolist()
+        is_whole = w.sock[0].snd_nxt == w.plan[0].bytes * (warm_up + messages)
+        close_run(w)
+        told = broken_memory(w.tally[0])
+        is_harmed = told != ""
+        if is_own and (told or not is_whole or w.tally[0].refused or w.tally[0].corrupt_bytes):
+            set_up(open_world(profile, w), caller, profile, **options)
+            told = "; ".join(filter(None, (broken_message(w, OWN[alternative], warm_up + messages), told)))
+        return counters, seen, told, is_harmed
+
+    counters, seen, told, is_harmed = apart(alternative, w, count) if is_own else count()
+    tally = Tally(*counters)
+    tally.seen, tally.broke = seen, told
     if is_harmed:
         error = BrokenError(f"{alternative} on {profile}: {told}")
-        error.tally = counted
+        error.tally = tally
         raise error
-    return counted
+    return tally
 
 
-def _send_own(name: str, w, messages: int) -> None:
-    """Send by a reader's own alternative; what it raises becomes one sentence."""
-    try:
-        _own_loop(OWN[name])(w, messages)
-    except Exception as error:
-        raise InputError(f"{name}: {type(error).__name__}: {error}, in message {w.plan[0].messages}") from None
+@functools.cache
+def _load_kernels() -> None:
+    """Have compiled what a child process calls: there it would be lost with the process."""
+    run(next(iter(known_callers())), BUILT_IN[0])
 
 
 def open_world(profile: str, world=None):

@@ -7,11 +7,9 @@ Kernels run without the GIL, so threads do for one machine; any `concurrent.futu
 import itertools
 import json
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,7 +26,6 @@ from splicelab.result import Result
 AXES = ("caller", "alternative", "profile", "payload_bytes", "trailer_bytes", "mtu", "allocator", "flag")
 AXES += ("scatter_gather", "nodelay", "ack_delay", "lose_every", "messages", "moves_bytes")
 DEFAULTS = {"messages": 10_000, "moves_bytes": False}
-SAVE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,7 +42,10 @@ class Sweep(Result):
 
 
 def sweep(
-    grid: Mapping, executor: Executor | None = None, store: str | Path | None = None, progress: bool | None = None
+    grid: Mapping,
+    executor: Executor | None = None,
+    finished: MutableMapping | None = None,
+    progress: bool | None = None,
 ) -> Sweep:
     """Run every combination of the grid, a row each in the grid's order: its values, how it ended, every counter.
 
@@ -56,16 +56,18 @@ def sweep(
         ``moves_bytes`` no byte is looked at, and what went through is "taken" instead of "delivered".
     executor : Executor, optional
         Threads, one a CPU, unless given. A reader's own alternative is known to this process alone: use threads.
-    store : path, optional
-        File of finished rows, replaced in one step: an interrupted sweep called again goes on with the rest.
+    finished : mutable mapping of str to str, optional
+        Where finished rows are put as they come, and looked for: an interrupted sweep called again with it goes on with
+        the rest. A dict lives as long as the session; ``dbm.open(path, "c")`` is a file. Rows that other sources made
+        have other names.
     progress : bool, optional
         Show a bar; None shows it on a terminal only.
 
     Raises
     ------
     InputError
-        A name that is in no table, or a store that does not belong to these sources. A combination that the caller
-        never sends or the model does not hold is a row that says so.
+        A name that is in no table. A combination that the caller never sends or the model does not hold is a row that
+        says so.
 
     Examples
     --------
@@ -75,27 +77,28 @@ def sweep(
     """
     from tqdm import tqdm
 
-    cells, rows, futures = _cells(grid), _load(store), {}
-    todo = [cell for cell in cells if _name(cell) not in rows]
-    pool, saved_s = executor or ThreadPoolExecutor(os.cpu_count()), time.monotonic()
+    cells, sources = _cells(grid), sources_key(b"")
+    names = [json.dumps([sources, cell], sort_keys=True) for cell in cells]
+    rows, futures = {} if finished is None else finished, {}
+    todo = {name: cell for name, cell in zip(names, cells, strict=True) if name not in rows}
+    pool = executor or ThreadPoolExecutor(os.cpu_count())
     try:
-        for cell in todo[:1]:  # here, so that compiled code is in the file cache before other processes look for it
-            rows[_name(cell)] = count_cell(cell)
-        futures = {pool.submit(count_cell, cell): _name(cell) for cell in todo[1:]}
-        bar = {"total": len(cells), "initial": len(cells) - len(futures)}
+        if todo:  # one here, so that compiled code is in the file cache before other processes look for it
+            name, cell = todo.popitem()
+            rows[name] = json.dumps(count_cell(cell))
+        futures = {pool.submit(count_cell, cell): name for name, cell in todo.items()}
+        bar = {"total": len(cells), "initial": len(cells) - len(todo)}
         for future in tqdm(as_completed(futures), **bar, disable=None if progress is None else not progress):
-            rows[futures[future]] = future.result()
-            if time.monotonic() > saved_s + SAVE_EVERY_S:
-                _save(store, rows)
-                saved_s = time.monotonic()
+            rows[futures.pop(future)] = json.dumps(future.result())
     finally:
         for future in futures:
             future.cancel()
         if executor is None:
             pool.shutdown()
-        rows |= {name: f.result() for f, name in futures.items() if f.done() and not (f.cancelled() or f.exception())}
-        _save(store, rows)
-    table = pd.DataFrame([cell | rows[_name(cell)] for cell in cells])
+        done = (future for future in futures if future.done() and not (future.cancelled() or future.exception()))
+        for future in done:
+            rows[futures[future]] = json.dumps(future.result())
+    table = pd.DataFrame([cell | json.loads(rows[name]) for name, cell in zip(names, cells, strict=True)])
     return Sweep(table.astype(dict.fromkeys(Tally._fields, "Int64")))
 
 
@@ -123,29 +126,3 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     if missing := [name for name in ("caller", "alternative") if name not in axes]:
         raise InputError(f"grid: no {missing[0]}")
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-
-
-def _name(cell: dict) -> str:
-    return json.dumps(cell, sort_keys=True)
-
-
-def _load(store: str | Path | None) -> dict[str, dict]:
-    """Return the finished rows of a store by the name of their combination."""
-    if store is None or not Path(store).exists():
-        return {}
-    try:
-        sources, rows = json.loads(Path(store).read_text(encoding="utf-8"))
-        is_whole = all(set(row) == {"outcome", *Tally._fields} for row in rows.values())
-    except (ValueError, TypeError, AttributeError):
-        is_whole = False
-    if not is_whole or sources != sources_key(b""):
-        raise InputError(f"{Path(store).name}: {'made by other sources' if is_whole else 'not a sweep'}; move it away")
-    return rows
-
-
-def _save(store: str | Path | None, rows: dict[str, dict]) -> None:
-    """Replace the store in one step, where there is one."""
-    if store is not None:
-        new = Path(f"{store}.new")
-        new.write_text(json.dumps([sources_key(b""), rows]), encoding="utf-8")
-        os.replace(new, store)

@@ -1,0 +1,100 @@
+"""A reader's own alternative runs in a child process: what it does to memory, or never ends, harms no notebook.
+
+Checks at the border of the world would cost every alternative, and could not end a loop.
+"""
+
+import faulthandler
+import functools
+import mmap
+import multiprocessing
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import from_dtype, int64
+from numba.core import config
+
+from splicelab._jit import jit
+from splicelab.errors import InputError
+from splicelab.kernel.run import begin_message, end_message
+from splicelab.kernel.world import NONE, WORLD
+
+DEADLINE_S = 5  # of one message
+MEMORY = "it reached outside all memory, or called itself without end"
+ENDED_BY = {signal.SIGSEGV: MEMORY, signal.SIGBUS: MEMORY}
+
+
+def shared_world():
+    """Return a world that a parent and its child both see; it takes a `reset` to be an empty machine."""
+    return np.frombuffer(mmap.mmap(-1, WORLD.itemsize), WORLD).view(np.recarray)[0]
+
+
+@functools.cache
+def own_loop(function):
+    """Return a loop that sends so many messages by a reader's own function; all of it is compiled."""
+
+    @jit(cache=False)
+    def run_own(w, messages):
+        for _ in range(messages):
+            begin_message(w)
+            end_message(w, function(w))
+
+    if not config.DISABLE_JIT:
+        record = from_dtype(WORLD)
+        for kernel, types in ((run_own, (record, int64)), (begin_message, (record,)), (end_message, (record, int64))):
+            kernel.compile(types)
+    return run_own
+
+
+def apart(name: str, w, work: Callable[[], Any]) -> Any:
+    """Return what ``work()`` returns, which sends messages of the shared world ``w``, from a child process.
+
+    All that it calls has to be compiled. Where processes cannot fork, it runs in this one. Raises InputError, one
+    line, for what it raises, for a crash, and for a message that has not ended after DEADLINE_S.
+    """
+    if not hasattr(os, "fork"):
+        return _answer(name, w, *_try(work))
+    fork, at = multiprocessing.get_context("fork"), NONE
+    here, there = fork.Pipe(duplex=False)
+    child = fork.Process(target=_child, args=(there, work))
+    with warnings.catch_warnings():  # other threads may hold locks: compiled code asks for none
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child.start()
+    there.close()
+    try:
+        while not here.poll(DEADLINE_S):
+            if at == (at := int(w.plan[0].messages)):
+                raise InputError(f"{name}: message {at} had not ended after {DEADLINE_S} s: an endless loop?")
+        return _answer(name, w, *here.recv())
+    except EOFError:
+        child.join()
+        ended_by = signal.Signals(-child.exitcode)
+        why = ENDED_BY.get(ended_by, "its process was ended")
+        raise InputError(f"{name}: {why} ({ended_by.name}), in message {w.plan[0].messages}") from None
+    finally:
+        child.kill()
+        child.join()
+        here.close()
+
+
+def _child(there, work: Callable[[], Any]) -> None:
+    """Do the work and send the answer; leave no word on standard error and no exit handler of the parent's run."""
+    faulthandler.disable()
+    there.send(_try(work))
+    os._exit(0)
+
+
+def _try(work: Callable[[], Any]) -> tuple[Any, str]:
+    try:
+        return work(), ""
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _answer(name: str, w, answer: Any, raised: str) -> Any:
+    if raised:
+        raise InputError(f"{name}: {' '.join(raised.split())}, in message {w.plan[0].messages}")
+    return answer

@@ -1,0 +1,128 @@
+"""A reader's own alternative that reaches outside memory, or never ends, is told in words; the process goes on."""
+
+import multiprocessing
+import signal
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from splicelab import compare, run
+from splicelab._jit import jit
+from splicelab.alternatives import alternative
+from splicelab.errors import InputError
+from splicelab.evidence.counted import apart
+from splicelab.kernel.iov import iov_add, iov_begin
+from splicelab.kernel.message import build
+from splicelab.kernel.tcp import sendmsg
+from splicelab.kernel.world import MSG_SPLICE_PAGES
+
+pytestmark = pytest.mark.usefixtures("forget_own_alternatives")
+OUTSIDE = r"mine: it reached outside all memory, or called itself without end \(SIG(SEGV|BUS)\), in message 1"
+
+
+def copies_from_nowhere(w):
+    iov_begin(w)
+    iov_add(w, 1 << 45, w.plan[0].bytes)
+    return sendmsg(w, 0)
+
+
+def splices_from_nowhere(w):
+    iov_begin(w)
+    iov_add(w, 1 << 45, w.plan[0].bytes)
+    return sendmsg(w, MSG_SPLICE_PAGES)
+
+
+def writes_to_nowhere(w):
+    for place in range(w.plan[0].pieces):
+        w.piece[place].fate, w.piece[place].kept_address = 1, 1 << 45
+        build(w, place)
+    return 0
+
+
+@jit
+def deeper(w, depth):
+    return deeper(w, depth + 1) + 1 if depth > 0 else 0
+
+
+def calls_itself(w):
+    return deeper(w, 1)
+
+
+def ends_in_the_end_of_the_run(w):
+    w.page_brk = 1 << 45
+    return 0
+
+
+@pytest.mark.parametrize(
+    "wild", [copies_from_nowhere, splices_from_nowhere, writes_to_nowhere, calls_itself, ends_in_the_end_of_the_run]
+)
+def test_what_would_kill_the_process_is_told_in_words(wild):
+    alternative("mine")(wild)
+    with pytest.raises(InputError, match=OUTSIDE):
+        run("siw", "mine", warm_up=0)
+    assert multiprocessing.active_children() == []
+    assert compare("siw", 4096, ("plain_copy",)).tallies["plain_copy"].outcome == "delivered"
+
+
+def loops(w):
+    while w.plan[0].pieces > 0:
+        w.iov_count = 0
+    return 0
+
+
+def test_what_never_ends_is_ended(monkeypatch):
+    monkeypatch.setattr(apart, "DEADLINE_S", 1)
+    alternative("mine")(loops)
+    with pytest.raises(InputError, match="mine: message 1 had not ended after 1 s: an endless loop?"):
+        run("siw", "mine")
+    assert multiprocessing.active_children() == []
+
+
+def knots_the_queue(w):
+    w.sock[0].read_head = 5
+    w.skb[5].next = 5
+    return 0
+
+
+def test_nor_does_a_look_at_the_queue_hang(monkeypatch):
+    monkeypatch.setattr(apart, "DEADLINE_S", 1)
+    alternative("mine")(knots_the_queue)
+    with pytest.raises(InputError, match="mine: message 3 had not ended after 1 s"):
+        compare("siw", 4096, ("mine",))
+
+
+def test_an_interrupt_leaves_no_process_behind():
+    alternative("mine")(loops)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 2)
+        with pytest.raises(KeyboardInterrupt):
+            run("siw", "mine")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert multiprocessing.active_children() == []
+
+
+WILD = """
+from splicelab import compare
+from splicelab.own import *
+@alternative("wild")
+def wild(w):
+    w.page_brk = 1 << 45
+    return 0
+try:
+    compare("siw", 4096, ("wild",))
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.long
+def test_a_notebook_goes_on():
+    cells = [nbformat.v4.new_code_cell(text) for text in (WILD, "print(compare('siw', 4096, ('plain_copy',)).caller)")]
+    NotebookClient(notebook := nbformat.v4.new_notebook(cells=cells), kernel_name="python3").execute()
+    said, then = (cell.outputs for cell in notebook.cells)
+    assert [output.name for output in said] == ["stdout"] and "outside all memory" in said[0].text
+    assert then[0].text == "siw\n"
