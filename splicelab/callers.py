@@ -120,6 +120,7 @@ class Caller(BaseModel):
         The payload begins so many bytes into its first page. InputError for a digest that the protocol does not have.
         """
         messages, digest_bytes = [], self.header_digest_bytes if header_digest else 0
+        within(f"{self.key}: payload", payload_bytes, 0, self.payload_bytes_max, " bytes")
         if header_digest and not digest_bytes:
             raise InputError(f"{self.key}: header digest: its protocol has none")
         trailers = ("trailer_bytes", "trailer_bytes_min", "trailer_bytes_max") if self.trailer_is_pdu else ()
