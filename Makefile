@@ -5,9 +5,15 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 START := notebooks/00_start_here.ipynb
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-unexport PYTHONPATH PYTHONHOME
+# Built elsewhere (the clone was moved or copied), or its Python has gone: build again.
+STALE := $(shell test "$$(cat .venv/ready 2>/dev/null)" = "$$(pwd -P)" && .venv/bin/python -I -c "" 2>/dev/null || echo stale)
+# Nothing of the user's own Python and Jupyter: what runs here is what is installed here.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP JUPYTER_PATH
+export JUPYTER_PREFER_ENV_PATH := 1
+export IPYTHONDIR := $(CURDIR)/build/ipython
+export NUMBA_CACHE_DIR := $(CURDIR)/build/numba
 
-.PHONY: help lab test notebooks soak bench clean
+.PHONY: stale help lab test notebooks soak bench clean
 help:
 	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
 	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
@@ -16,12 +22,12 @@ help:
 	@echo "make bench      compare the kernels with C on this machine, and keep the samples in data/bench"
 	@echo "make clean      remove build/ and .venv"
 
-.venv/ready: pyproject.toml tools/build_env.sh
+.venv/ready: pyproject.toml tools/build_env.sh $(STALE)
 	@tools/build_env.sh
 
 lab: .venv/ready
 	@echo "Opening JupyterLab on $(START): loopback only, with a token; Ctrl-C ends it"
-	@$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=$(CURDIR) $(ROOT) \
+	@$(BIN)/python -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" $(ROOT) \
 		--LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
 # Two halves run side by side. Each kernel mode has its own numba cache: code of one mode must not serve another, nor two
@@ -30,34 +36,34 @@ test: .venv/ready
 	@echo "== 1/6 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "== 2/6 compiling the kernels"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m bench.every_kernel > /dev/null
+	@$(BIN)/python -m bench.every_kernel > /dev/null
 	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"
 
 .PHONY: test-package test-modes-and-notebooks
 test-package:
 	@echo "== 3/6 package, tools and structure of the notebooks"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) tests
+	@$(PYTEST) tests
 
 test-modes-and-notebooks:
 	@echo "== 4/6 kernels with every index checked"
-	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-boundscheck $(PYTEST) tests/kernel
+	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-boundscheck" $(PYTEST) tests/kernel
 	@echo "== 5/6 kernels as plain Python"
-	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$(CURDIR)/build/numba-plain $(PYTEST) tests/kernel
+	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-plain" $(PYTEST) tests/kernel
 	@echo "== 6/6 every cell of every notebook against its stored output"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
+	@$(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
 
 notebooks: .venv/ready
 	@echo "Rerunning and rewriting the notebooks, each in a fresh kernel"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python tools/write_notebooks.py
+	@$(BIN)/python tools/write_notebooks.py
 
 soak: .venv/ready
 	@echo "Longer searches, 10,000 examples each"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
+	@$(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
 
 bench: .venv/ready
 	@echo "Long runs, then the kernels against C, some minutes in all; leave the machine alone meanwhile"
-	@NUMBA_CACHE_DIR=$(CURDIR)/build/numba $(BIN)/python -m bench $(if $(NOTE),--note "$(NOTE)")
+	@$(BIN)/python -m bench $(if $(NOTE),--note "$(NOTE)")
 
 clean:
 	rm -rf build .venv

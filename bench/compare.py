@@ -147,9 +147,7 @@ def measure(case: Case, samples: int) -> tuple[dict, dict]:
     if case.run_kernel(case.cycle) != case.run_reference(case.cycle):
         raise InputError(f"bench: {case.kernel}, {case.size_bytes} bytes: kernel and {case.reference} disagree")
     kernels = {"reference": case.run_reference, "kernel": case.run_kernel}
-    timing = time_kernels(
-        kernels, samples=samples, sample_ms=case.sample_ms, same_iterations=case.same_iterations, progress=False
-    )
+    timing = time_kernels(kernels, samples=samples, sample_ms=case.sample_ms, same_iterations=case.same_iterations)
     ratio, low, high = timing.ratio("kernel")
     _, aa_low, aa_high = timing.ratio("reference" + AGAIN)
     extra_ns, _, _ = median_interval(timing.samples_ns["kernel"] - timing.samples_ns["reference"])

@@ -41,7 +41,7 @@ def run(rounds: int = ROUNDS) -> dict:
         One thread and two come to different results.
     """
     work = {
-        "sweep": lambda pool: sweep(GRID, pool, progress=False).table.to_csv(),
+        "sweep": lambda pool: sweep(GRID, pool).table.to_csv(),
         "control": lambda pool: list(pool.map(lambda data: hashlib.sha256(data).digest(), HASHED)),
     }
     seconds = {name: {1: [], 2: []} for name in work}

@@ -22,6 +22,8 @@ import numba
 import numpy as np
 from numba.core import caching, config, errors, event, types
 
+from splicelab.progress import is_watched
+
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
 KEPT_FOLDERS = 4
@@ -43,13 +45,11 @@ def _open_folder(key: str) -> Path | None:
     user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "numba"
     for parent in [Path(config.CACHE_DIR)] if config.CACHE_DIR else [PACKAGE / "__pycache__", user]:
         folder = parent / f"{NAME}-{key}"
-        is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
             os.utime(folder)
-            if is_new:
-                _prune(parent)
+            _prune(parent)
             return folder
         except OSError:
             continue
@@ -65,12 +65,6 @@ def _prune(parent: Path) -> None:
 
 KEY = sources_key()
 FOLDER = None if config.DISABLE_JIT else _open_folder(KEY)
-
-
-def is_watched() -> bool:
-    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return sys.stderr.isatty() or (hasattr(shell, "kernel") and "PYTEST_CURRENT_TEST" not in os.environ)
 
 
 @functools.cache
@@ -106,21 +100,6 @@ class _Files(caching.IndexDataCacheFile):
         with super()._open_for_write(path) as file:
             file.write(data.getvalue() + hashlib.sha256(data.getbuffer()).digest())
 
-    def _check(self, name: str) -> None:
-        path = Path(self._cache_path, name)
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data[:-32]).digest() != data[-32:]:
-            raise ValueError(f"{name}: damaged")
-
-    def _load_data(self, name: str) -> tuple:
-        self._check(name)
-        return super()._load_data(name)
-
-    def _load_index(self) -> dict:
-        if Path(self._index_path).exists():
-            self._check(self._index_name)
-        return super()._load_index()
-
 
 class _Cache(caching.FunctionCache):
     """The cache of one kernel: what cannot be read is dropped, what cannot be written is not kept; nothing fails."""
@@ -130,12 +109,17 @@ class _Cache(caching.FunctionCache):
         self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def load_overload(self, *wanted):
-        """Return the kernel, or None where there is none that is whole."""
+        """Return the kernel, or None where there is none; without any where a file of its is not whole."""
+        files = list(Path(self._cache_path).glob(f"{self._impl.filename_base}.*nb[ci]"))
         try:
+            for path in files:
+                data = path.read_bytes()
+                if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+                    raise ValueError(f"{path}: damaged")
             return super().load_overload(*wanted)
         except Exception:
             _say_once(f"dropped damaged files from {FOLDER}; these kernels are compiled again")
-        for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*"):
+        for path in files:
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 

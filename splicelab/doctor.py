@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -88,6 +89,8 @@ def report() -> Iterator[str]:
     """Yield one line a part: what is there, or what is missing and what to do."""
     for part, check in PARTS.items():
         try:
-            yield f"ok     {part:15} {check()}"
+            with warnings.catch_warnings(action="ignore"):  # Jupyter's, where it cannot write to the home
+                found = check()
+            yield f"ok     {part:15} {found}"
         except (Lacking, InputError, ImportError, LookupError, OSError, subprocess.SubprocessError) as reason:
             yield f"lacks  {part:15} {' '.join(str(reason).split())}"

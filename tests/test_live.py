@@ -70,7 +70,7 @@ def test_loops_and_twin_make_the_same_calls_and_every_byte_arrives(route, shape,
 
 
 def test_what_is_predicted_happens_or_is_explained():
-    told = forecast((100, 4096, 65536), progress=False)
+    told = forecast((100, 4096, 65536))
     odd = told.table[~told.table.agrees & (told.table.why == "")]
     assert odd.empty, odd.to_string()
     assert told.table.agrees.mean() > 0.9 and set(told.table.scenario.str.split(",").str[0]) >= set(ROUTES)

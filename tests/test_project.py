@@ -15,7 +15,7 @@ from splicelab.paths import REPOSITORY
 PACKAGE = REPOSITORY / "splicelab"
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python", "dask": "dask-core"}
 FLOORS = [  # from the ground up: a module imports its own floor and those before it
-    ("errors", "paths", "_jit", "tables", "result"),
+    ("errors", "paths", "progress", "_jit", "tables", "result"),
     ("kernel",),
     ("recipes",),
     ("callers",),

@@ -97,7 +97,11 @@ def rewrite(path: Path, is_check: bool) -> bool:
         print(f"{path.name}: standard error, not stored: {text}", file=sys.stderr)
     print(f"{path.name}: ran in {time.perf_counter() - started:.1f} s")
     if not is_check:
-        write(path, fresh)
+        try:
+            write(path, fresh)
+        except OSError as error:
+            print(f"{path.name}: not written: {error.strerror}; it is as it was", file=sys.stderr)
+            return False
         return True
     difference = list(
         difflib.unified_diff(counted_text(stored), counted_text(fresh), "stored", "now", n=1, lineterm="")

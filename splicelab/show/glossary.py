@@ -60,10 +60,11 @@ def message() -> list[Strip]:
     """Send header, page and trailer of siw: as the patch would take them, then from fragments on 6.12."""
     ways = (("copy_in_stack", "6.12+v3"), ("fix_callers", "6.12"))
     given, fixed = (trace_message("siw", *way, payload_bytes=PAGE_SIZE) for way in ways)
-    array = [(piece.memory, *divmod(piece.address, PAGE_SIZE), piece.size_bytes)
-             for piece in given.pieces]  # fmt: skip
     skb, pinned_bytes = fixed.skbs[0], fixed.tally.pinned_peak_bytes
-    frags = [(frag.kind, *divmod(frag.address, PAGE_SIZE), frag.size_bytes) for frag in skb.frags]
+    array, frags = (
+        [(span.kind, *divmod(span.address, PAGE_SIZE), span.size_bytes) for span in spans]
+        for spans in (given.pieces, skb.frags)
+    )
     at = "page {}, offset {}, {} bytes"
     slots = [(1, kind, f"{size_bytes}") for kind, *_, size_bytes in frags]
     slots += [(1, "free", "")] * (MAX_SKB_FRAGS - len(slots))

@@ -35,6 +35,7 @@ class CostCurves(Drawing):
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(FuncFormatter("{:,.0f}".format))
         axes.grid(axis="y")
+        axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(LABELS.values(), key=len), LIVE))  # room for all
         self.axes, self.lines, self.spreads, self.rings = axes, {}, {}, {}
         for name, (colour, marker, line, calls) in LOOKS.items():
             look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{name.replace('_', ' ')}: {calls}"}

@@ -36,7 +36,7 @@ class TimelineDrawing(Sketch):
             y += 45 + LANE * len(_captions(row))
         words = f"{axis_label('bytes of one message, from its first to its last', COUNTED)}\n{KEY}"
         self.say((LEFT + RIGHT) / 2, y + 8, words, points=10)
-        owners = dict.fromkeys(piece.memory for row in result.rows for piece in row.trace.pieces)
+        owners = dict.fromkeys(piece.kind for row in result.rows for piece in row.trace.pieces)
         self.legend(y + 44, owners, MARKS.values())
         return y + 60
 
@@ -62,7 +62,7 @@ class TimelineDrawing(Sketch):
             for piece, (start, stop) in zip(row.trace.pieces, pairwise(pieces), strict=True):
                 if max(start, first) < min(stop, end):
                     gaps = GAP * (first >= start), GAP * (end <= stop)
-                    put("calls", max(start, first), min(stop, end), piece.memory, gaps)
+                    put("calls", max(start, first), min(stop, end), piece.kind, gaps)
         for byte, kind in marks:
             self.mark(place(byte) + 16 * (kind == ALONE), lanes["pushes"], *MARKS[kind][:2])
         for first, end in skbs:

@@ -1,7 +1,7 @@
 """Layers above TCP: where they end their records for a sender's calls, and what they hand to TCP themselves.
 
 Counted, by rules read in Linux 6.1.192 and 6.12.117; what kTLS and KCM then hand to TCP was recorded. Which source
-says what about a layer stands in data/layers.csv and data/handed_down.csv.
+says what about a layer stands in data/layers.csv and data/handed_down.csv; data/sender_patterns.csv has senders above.
 """
 
 import sys
@@ -32,24 +32,20 @@ class Layer(BaseModel):
     attaches: bool
 
 
-class HandedDown(BaseModel):
-    """What a layer hands to TCP for a buffer of several entries, before 6.5 and since; recipes as in callers.csv."""
+class Recipe(BaseModel):
+    """The calls of a sender before 6.5 and since; recipes as in callers.csv."""
 
-    layer: str
+    sender: str
     sends_6_1: str
     sends_6_12: str
 
 
+def _recipes(name: str) -> dict[str, dict[str, str]]:
+    return {row.sender: row.model_dump(exclude={"sender"}) for row in read_rows(data_path(f"{name}.csv"), Recipe)}
+
+
 LAYERS = {row.layer: row for row in read_rows(data_path("layers.csv"), Layer)}
-HANDED_DOWN = {row.layer: row for row in read_rows(data_path("handed_down.csv"), HandedDown)}
-# Flags of all calls but the last, and of the last page where something follows it.
-PATTERNS = {
-    "MORE and NOTLAST": ("MORE|NOTLAST", "MORE|NOTLAST"),
-    "MORE": ("MORE", "MORE"),
-    "MORE, not on the last page": ("MORE", "-"),
-    "NOTLAST": ("NOTLAST", "NOTLAST"),
-    "nothing": ("-", "-"),
-}
+HANDED_DOWN, PATTERNS = _recipes("handed_down"), _recipes("sender_patterns")
 
 
 class Record(NamedTuple):
@@ -114,18 +110,14 @@ class Layers(Result):
     @staticmethod
     def sender(pattern: str, header_bytes: int = 24, trailer_bytes: int = 24) -> Caller:
         """Return an NVMe target of a sender's own making: three parts in pages, calls with one of ``patterns``."""
-        flags, last = PATTERNS[pattern]
-        old = f"sendpage:header:{flags}~- sendpage:payload*:{flags};{last}~- sendpage:trailer:-"
-        since = old.replace("MORE|NOTLAST", "MORE").replace("NOTLAST", "-").replace("sendpage", "splice")
         sizes = {"header_bytes": header_bytes, "trailer_bytes": trailer_bytes, "trailer_bytes_min": 0}
-        return pick_caller("nvmet_tcp").model_copy(update={**sizes, "sends_6_1": old, "sends_6_12": since})
+        return pick_caller("nvmet_tcp").model_copy(update=sizes | PATTERNS[one_of("pattern", pattern, PATTERNS)])
 
     @property
     def handed_down(self) -> dict[str, Caller]:
         """What each layer sends to TCP itself, as a caller, one call for each page."""
-        update = {"payload_unit_bytes": PAGE_SIZE}
-        recipes = {layer: row.model_dump(exclude={"layer"}) for layer, row in HANDED_DOWN.items()}
-        return {layer: pick_caller("kcm").model_copy(update=recipe | update) for layer, recipe in recipes.items()}
+        kcm = pick_caller("kcm").model_copy(update={"payload_unit_bytes": PAGE_SIZE})
+        return {layer: kcm.model_copy(update=recipe) for layer, recipe in HANDED_DOWN.items()}
 
     def records(self, layer: str, kernel: str, sends: list[Send]) -> Records:
         """Find the records that a layer makes of a sender's calls, on 6.1 or any later kernel (as in 6.12).

@@ -19,15 +19,6 @@ UNSENT = ("refused (-EIO)", "not sent")
 ENDS = {"rewrite": "rewritten", "kfree": "kfree"}  # what the log says of a piece's memory
 
 
-class Piece(NamedTuple):
-    """A piece of the message: its role, whose memory it lies in (by the name that queues have for it), and where."""
-
-    role: str
-    memory: str
-    address: int
-    size_bytes: int
-
-
 class Column(NamedTuple):
     """A piece of the message, or several pages told as one; ``memory`` and ``held`` say who owns memory.
 
@@ -58,7 +49,7 @@ class Trace(Result):
     """
 
     name: str
-    pieces: list[Piece]
+    pieces: list[Span]
     events: list[tuple[str, int, int, int]]
     skbs: list[Skb]
     tally: Tally
@@ -82,22 +73,22 @@ class Trace(Result):
     @cached_property
     def columns(self) -> list[Column]:
         """The pieces of the message in order; of a long payload the first pages, and the rest as one."""
-        told, position = [], 0
+        told: list[Column] = []
         seen = {(name, first) for name, first, *_ in self.events}
         for piece in self.pieces:
-            frag = next((f for f in self.frags if 0 <= position - f.position < f.size_bytes), None)
+            frag = next((f for f in self.frags if 0 <= piece.position - f.position < f.size_bytes), None)
             if frag is None:
-                way = UNSENT[bool(told) and told[-1].way in UNSENT]
+                way = UNSENT[told != [] and told[-1].way in UNSENT]
             else:
-                way = "by reference" if frag.address - frag.position == piece.address - position else "copied"
-            memory = "page_frag" if ("frag_alloc", piece.address) in seen else piece.memory
+                way = "by reference" if frag.address - frag.position == piece.address - piece.position else "copied"
+            memory = "page_frag" if ("frag_alloc", piece.address) in seen else piece.kind
             end = next((words for name, words in ENDS.items() if (name, piece.address) in seen), "own reference put")
             if piece.role == "payload":
                 end = "kept"
             elif way == "by reference" and memory == "slab" and end == "own reference put":
                 end = "kfree by callback"
-            told.append(Column(piece.role, memory, piece.size_bytes, position, way, frag.kind if frag else "", end))
-            position += piece.size_bytes
+            held = frag.kind if frag else ""
+            told.append(Column(piece.role, memory, piece.size_bytes, piece.position, way, held, end))
         return _shortened(told)
 
     def merged(self, spans: list[Span]) -> list[Span]:
@@ -175,12 +166,13 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     """
     shape = pick_caller(caller)
 
-    def look(w) -> tuple[list[Piece], list, list[Skb]]:
-        pieces = []
+    def look(w) -> tuple[list[Span], list, list[Skb]]:
+        pieces, position = [], 0
         for piece in w.piece[: w.plan[0].pieces]:
             owner = PAYLOAD_OWNERS[piece.owner]
-            memory = "page_cache" if owner in ("page", "page_then_slab") else owner
-            pieces.append(Piece(ROLES[piece.role], memory, int(piece.address), int(piece.size_bytes)))
+            kind = "page_cache" if owner in ("page", "page_then_slab") else owner  # as queues call it
+            pieces.append(Span(position, int(piece.size_bytes), int(piece.address), kind, ROLES[piece.role]))
+            position += pieces[-1].size_bytes
         return pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from splicelab._jit import sources_key
@@ -21,6 +20,7 @@ from splicelab.evidence.counted.run import known_callers, run
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.profiles import PROFILES
+from splicelab.progress import progress
 from splicelab.result import Result
 
 AXES = ("caller", "alternative", "profile", "payload_bytes", "trailer_bytes", "mtu", "allocator", "flag")
@@ -45,7 +45,6 @@ def sweep(
     grid: Mapping,
     executor: Executor | None = None,
     finished: MutableMapping | None = None,
-    progress: bool | None = None,
 ) -> Sweep:
     """Run every combination of the grid, a row each in the grid's order: its values, how it ended, every counter.
 
@@ -60,8 +59,6 @@ def sweep(
         Where finished rows are put as they come, and looked for: an interrupted sweep called again with it goes on with
         the rest. A dict lives as long as the session; ``dbm.open(path, "c")`` is a file. Rows that other sources made
         have other names.
-    progress : bool, optional
-        Show a bar; None shows it on a terminal only.
 
     Raises
     ------
@@ -72,11 +69,9 @@ def sweep(
     Examples
     --------
     >>> from splicelab import sweep
-    >>> sweep({"caller": "siw", "alternative": "fix_callers", "ack_delay": [0, 1], "messages": 10}, progress=False)
+    >>> sweep({"caller": "siw", "alternative": "fix_callers", "ack_delay": [0, 1], "messages": 10})
     2 rows, counted: 20 messages; taken
     """
-    from tqdm import tqdm
-
     cells, sources = _cells(grid), sources_key(b"")
     names = [json.dumps([sources, cell], sort_keys=True) for cell in cells]
     rows, futures = {} if finished is None else finished, {}
@@ -88,7 +83,7 @@ def sweep(
             rows[name] = json.dumps(count_cell(cell))
         futures = {pool.submit(count_cell, cell): name for name, cell in todo.items()}
         bar = {"total": len(cells), "initial": len(cells) - len(todo)}
-        for future in tqdm(as_completed(futures), **bar, disable=None if progress is None else not progress):
+        for future in progress("sweep", as_completed(futures), **bar):
             rows[futures.pop(future)] = json.dumps(future.result())
     finally:
         for future in futures:
@@ -118,7 +113,8 @@ def _cells(grid: Mapping[str, object]) -> list[dict]:
     axes = {}
     for name, given in [*grid.items(), *((key, value) for key, value in DEFAULTS.items() if key not in grid)]:
         one_of("grid", name, AXES)
-        axes[name] = np.atleast_1d(given).tolist()
+        values = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+        axes[name] = [value.item() if hasattr(value, "item") else value for value in values]
         for value in axes[name]:
             one_of(f"grid: {name}", value, known.get(name, (value,)))
         if not axes[name]:

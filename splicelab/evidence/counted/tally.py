@@ -52,15 +52,17 @@ def total(tallies: Sequence[Tally]) -> Tally:
 
 
 class Span(NamedTuple):
-    """Bytes of the message that a call covers, or a frag: where they lie, in what kind of page, in which skb.
+    """Bytes of the message: a piece with its role, a frag of an skb, or what a call covers.
 
-    ``position`` is that of the first byte in the message; ``count`` says how many of them are told as one.
+    ``position`` is that of the first byte in the message, ``kind`` says whose memory they lie in; ``count`` of them are
+    told as one.
     """
 
     position: int
     size_bytes: int
     address: int = 0
     kind: str = ""
+    role: str = ""
     skb: int = 0
     count: int = 1
 
@@ -83,7 +85,7 @@ def look_at_queue(w, first_byte: int) -> list[Skb]:
         for frag in w.frag[index, : skb.nr_frags]:
             kind = KINDS[w.page[w.page[frag.page].head].kind]
             address = int(frag.page) * kernel.PAGE_SIZE + int(frag.offset)
-            frags.append(Span(position, int(frag.size_bytes), address, kind, len(skbs)))
+            frags.append(Span(position, int(frag.size_bytes), address, kind, skb=len(skbs)))
             position += int(frag.size_bytes)
         skbs.append(Skb(start, int(skb.len), int(skb.truesize), frags))
         index = skb.next

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 import pandas as pd
-from tqdm import tqdm
 
 from splicelab.evidence.counted.patterns import observe, pattern_calls
 from splicelab.evidence.counted.run import segment_bytes
@@ -16,6 +15,7 @@ from splicelab.evidence.live.loops import COUNTS, ROUTES
 from splicelab.evidence.live.sockets import Shape, Wire, open_wire
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import MSG_MORE, PAGE_SIZE
+from splicelab.progress import progress
 from splicelab.result import Result
 
 PAYLOADS, QUICK_PAYLOADS = (100, 1024, 4096, 16384, 32768, 65536, 131072), (1024, 16384, 65536)
@@ -51,8 +51,9 @@ class Forecast(Result):
     def html(self) -> str:
         """How many rows agree on which kernel, and the others."""
         told = f"Linux {self.kernel}, predicted as {self.profile}{self.note}: {self.table.agrees.sum()} of "
-        others = self.table[~self.table.agrees].to_html(index=False, border=0)
-        return f"<p>{told}{len(self.table)} rows agree; the others:</p>{others}"
+        others = self.table[~self.table.agrees]
+        shown = f"; the others:</p>{others.to_html(index=False, border=0)}" if len(others) else "</p>"
+        return f"<p>{told}{len(self.table)} rows agree{shown}"
 
 
 def newest_profile(release: str) -> str:
@@ -62,7 +63,7 @@ def newest_profile(release: str) -> str:
     return plain[max((version for version in plain if version <= running), default=min(plain))]
 
 
-def forecast(payloads: tuple[int, ...] = PAYLOADS, progress: bool | None = None) -> Forecast:
+def forecast(payloads: tuple[int, ...] = PAYLOADS) -> Forecast:
     """Predict, send, observe: each alternative with each payload, behind a header of 48 bytes, before a trailer of 4.
 
     Raises LiveError where this machine cannot send one of these ways.
@@ -73,7 +74,7 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS, progress: bool | None = None)
         held_bytes = observe_message(wire, STALLED)["truesize queued"]
     skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile)["truesize queued"]
     cases = [(route, Shape(payload_bytes=size)) for size in payloads for route in (*ROUTES, STALLED)]
-    for route, shape in tqdm(cases, "predict, send", disable=None if progress is None else not progress, leave=False):
+    for route, shape in progress("predict, send", cases):
         predicted, with_ack = (predict_message(route, shape, profile, acks, skb_bytes) for acks in (False, True))
         with open_wire(shape) as wire:
             observed = observe_message(wire, route)

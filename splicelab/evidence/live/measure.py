@@ -14,11 +14,11 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from splicelab.evidence.live.loops import ROUTES
 from splicelab.evidence.live.sockets import HEATS, LiveError, Shape, Wire, open_wire
 from splicelab.paths import REPOSITORY
+from splicelab.progress import progress
 
 AGAIN = "plain_copy, again"  # the A/A row
 COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
@@ -69,7 +69,7 @@ def _child(job: dict) -> Iterator[dict]:
         child.communicate()
 
 
-def measure(sizes: dict = SIZES, progress: bool | None = None, **how) -> pd.DataFrame:
+def measure(sizes: dict = SIZES, **how) -> pd.DataFrame:
     """Measure every alternative over sizes of header and payload (FULL says how, unless given); a row each.
 
     Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (medians of a process), and
@@ -79,7 +79,7 @@ def measure(sizes: dict = SIZES, progress: bool | None = None, **how) -> pd.Data
     shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*sizes.values())]
     job = {"cells": [*product(shapes, how["heats"])], "rounds": how["rounds"], "sample_ms": how["sample_ms"]}
     total = how["processes"] * len(job["cells"])
-    with tqdm(total=total, desc="live", disable=None if progress is None else not progress, leave=False) as bar:
+    with progress("live", total=total) as bar:
         for process in range(how["processes"]):
             for cell in _child(job):
                 for name, costs in cell["costs"].items():

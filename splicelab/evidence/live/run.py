@@ -107,7 +107,7 @@ class LiveRun(Result):
         return said | {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
 
 
-def live(quick: bool = False, progress: bool | None = None, stored: bool = False) -> LiveRun:
+def live(quick: bool = False, stored: bool = False) -> LiveRun:
     """Send the alternatives to this machine's kernel over loopback: predict, observe, and measure what they cost.
 
     Some minutes, or below 20 s when ``quick``; a bar shows how far it is, and an interrupt leaves nothing behind. Where
@@ -122,8 +122,8 @@ def live(quick: bool = False, progress: bool | None = None, stored: bool = False
     because = "it was asked for"
     if not stored:
         try:
-            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS, progress)
-            samples = measure(QUICK_SIZES, progress, **QUICK) if quick else measure(progress=progress)
+            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS)
+            samples = measure(QUICK_SIZES, **QUICK) if quick else measure()
             return LiveRun(predictions, samples, describe(environment()))
         except LiveError as error:
             because = str(error).removeprefix("live: ")

@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import pandas as pd
-from tqdm import tqdm
 
 from splicelab.errors import InputError
+from splicelab.progress import progress
 from splicelab.result import Result
 
 MOST_STATES = 1_000_000
@@ -113,7 +113,7 @@ def search(name: str, start: World) -> Verdict:
     states = [start.state()]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
     ends_first = TopologicalSorter()
-    visited = tqdm(iter(states), desc=name, unit=" states", delay=0.5, mininterval=0.5, leave=False)
+    visited = progress(name, iter(states), unit=" states")
     for here, state in enumerate(visited):
         world = start.at(state)
         events = list(world.events())

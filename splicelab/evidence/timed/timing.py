@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from splicelab.progress import progress
 from splicelab.result import Result
 
 WARM_UP = 3
@@ -83,16 +84,13 @@ def time_kernels(
     samples: int = 31,
     sample_ms: float = 1.0,
     same_iterations: bool = True,
-    progress: bool | None = None,
 ) -> Timing:
     """Time kernels in interleaved rounds; an interrupt returns the rounds that are complete.
 
     The first kernel is the baseline. `samples` rounds count, after three that are dropped; one sample lasts about
-    `sample_ms`. Bounds want `same_iterations` for all, costs far apart do not. `progress` None shows the bar on a
-    terminal only. KeyboardInterrupt is passed on when there is no complete round yet.
+    `sample_ms`. Bounds want `same_iterations` for all, costs far apart do not. KeyboardInterrupt is
+    passed on when there is no complete round yet.
     """
-    from tqdm import tqdm
-
     counts = {name: calibrate(kernel, sample_ms) for name, kernel in kernels.items()}
     if same_iterations:
         counts = dict.fromkeys(counts, min(counts.values()))
@@ -101,7 +99,7 @@ def time_kernels(
     rounds, is_partial = [], False
     gc.disable()
     try:
-        for i in tqdm(range(WARM_UP + samples), disable=None if progress is None else not progress, leave=False):
+        for i in progress("timing", range(WARM_UP + samples)):
             order = slots if i % 2 else reversed(slots)
             rounds.append({name: _call_ns(kernel, count) / count for name, kernel, count in order})
     except KeyboardInterrupt:

@@ -159,7 +159,7 @@ class UnitCosts(Timing):
         return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), self.environment)
 
 
-def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
+def unit_costs(samples: int = 31) -> UnitCosts:
     """Measure the unit costs on this machine, all interleaved; some seconds.
 
     Raises
@@ -193,4 +193,4 @@ def unit_costs(samples: int = 31, progress: bool | None = None) -> UnitCosts:
     for key, name in enumerate(ALLOCATORS):
         kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
     kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
-    return UnitCosts(**vars(time_kernels(kernels, samples=samples, same_iterations=False, progress=progress)))
+    return UnitCosts(**vars(time_kernels(kernels, samples=samples, same_iterations=False)))

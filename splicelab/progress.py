@@ -1,0 +1,23 @@
+"""How far a long action is, told to whoever watches; tests, pipes and stored notebooks see nothing of it."""
+
+import os
+import sys
+from collections.abc import Iterable
+
+DELAY_S = 1
+
+
+def is_watched() -> bool:
+    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or (hasattr(shell, "kernel") and "PYTEST_CURRENT_TEST" not in os.environ)
+
+
+def progress(what: str, items: Iterable | None = None, **options):
+    """Return tqdm's bar over items, or over a ``total``: gone at the end, and not there at all for a short action.
+
+    ``options`` are tqdm's.
+    """
+    from tqdm import tqdm
+
+    return tqdm(items, what, delay=DELAY_S, leave=False, disable=not is_watched(), **options)
