@@ -170,7 +170,7 @@ class Message(NamedTuple):
         if self.data_digest and not row.data_digest_bytes:
             raise InputError(f"{row.key}: data digest: its protocol has none that can be chosen")
         padding_bytes = -self.payload_bytes % 4 if row.pads else 0
-        digest_bytes = row.data_digest_bytes if self.data_digest else 0
+        digest_bytes = row.data_digest_bytes if self.data_digest and self.payload_bytes else 0
         sizes = {"header": row.header_bytes, "head": getattr(row, f"head_bytes_{column[6:]}"), "pad": padding_bytes}
         if row._ends_in_parts(column):
             given = row.trailer_bytes or None if given is None else given
