@@ -37,6 +37,7 @@ class Caller(BaseModel):
     payload_owner: Owner
     payload_unit_bytes: Bytes
     copied_below_bytes: Bytes
+    inline_below_bytes: Bytes
     message_bytes_max: Annotated[str, Field(pattern=r"^(segment|\d+( \d+)?)?$")]
     alone_above_bytes: Bytes
     data_header_bytes: Bytes
@@ -86,8 +87,10 @@ class Caller(BaseModel):
         return ":trailer" not in getattr(self, column) and self.data_digest_bytes > 0
 
     def nearest_trailer_bytes(self, trailer_bytes: int) -> int:
-        """Return the size of trailer that the caller does send and that is nearest to this one."""
-        return min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+        """Return the size of trailer that the caller does send and that is nearest to this one; a digest is whole."""
+        size_bytes = min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+        is_digest = self._ends_in_parts("sends_6_12") and not self.pads
+        return size_bytes - size_bytes % self.data_digest_bytes if is_digest else size_bytes
 
     def most_bytes(self, segment_bytes: int, number: int = 1) -> int:
         """Return the most payload that a message holds whose turn it is in an operation, on this TCP segment."""
@@ -116,13 +119,13 @@ class Caller(BaseModel):
 
         The payload begins so many bytes into its first page. InputError for a digest that the protocol does not have.
         """
-        caller, messages, digest_bytes = self, [], self.header_digest_bytes if header_digest else 0
+        messages, digest_bytes = [], self.header_digest_bytes if header_digest else 0
+        within(f"{self.key}: payload", payload_bytes, 0, self.payload_bytes_max, " bytes")
         if header_digest and not digest_bytes:
             raise InputError(f"{self.key}: header digest: its protocol has none")
-        if digest_bytes:
-            trailers = ("trailer_bytes", "trailer_bytes_min", "trailer_bytes_max") if self.trailer_is_pdu else ()
-            grown = {name: getattr(self, name) + digest_bytes for name in ("header_bytes", *trailers)}
-            caller = self.model_copy(update=grown)
+        trailers = ("trailer_bytes", "trailer_bytes_min", "trailer_bytes_max") if self.trailer_is_pdu else ()
+        grown = {name: getattr(self, name) + digest_bytes for name in ("header_bytes", *trailers)}
+        caller = self.model_copy(update=grown)
         if self.data_header_bytes and payload_bytes > self.alone_above_bytes:
             messages.append(Message(caller, 0, of_bytes=payload_bytes))
             caller = caller.model_copy(update={"header_bytes": self.data_header_bytes + digest_bytes})
@@ -167,13 +170,14 @@ class Message(NamedTuple):
         if self.data_digest and not row.data_digest_bytes:
             raise InputError(f"{row.key}: data digest: its protocol has none that can be chosen")
         padding_bytes = -self.payload_bytes % 4 if row.pads else 0
-        digest_bytes = row.data_digest_bytes if self.data_digest else 0
+        digest_bytes = row.data_digest_bytes if self.data_digest and self.payload_bytes else 0
         sizes = {"header": row.header_bytes, "head": getattr(row, f"head_bytes_{column[6:]}"), "pad": padding_bytes}
         if row._ends_in_parts(column):
             given = row.trailer_bytes or None if given is None else given
             if given is not None:
                 digest_bytes = row.data_digest_bytes if given >= row.data_digest_bytes else digest_bytes
-                sizes["pad"] = given - digest_bytes
+                padding = f"{row.key}: trailer of {given} bytes: padding"
+                sizes["pad"] = within(padding, given - digest_bytes, 0, 3 * row.pads, " bytes")
             trailer_bytes = sizes["pad"] + digest_bytes
         else:
             trailer_bytes = row.trailer_bytes + padding_bytes if given is None else given
@@ -185,11 +189,12 @@ class Message(NamedTuple):
         """Return the calls that send it on 6.1, or on any later kernel, as `Caller.sends`."""
         row, column = self.caller, f"sends_{'6_1' if kernel == '6.1' else '6_12'}"
         sizes, words = self._sizes(column), read_words(getattr(row, column))
-        owners = {piece: getattr(row, f"{piece}_owner") for piece in ("head", "payload", "trailer")}
-        owners |= {"header": getattr(row, f"header_owner{column[5:]}")}
-        owners |= dict.fromkeys(("pad", "digest"), row.trailer_owner)
-        if (self.payload_bytes if self.of_bytes is None else self.of_bytes) < row.copied_below_bytes:
-            words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", words[-1][3])]
+        owners = {piece: getattr(row, f"{piece}_owner", row.trailer_owner) for piece in sizes}  # digest: as the trailer
+        owners["header"] = getattr(row, f"header_owner{column[5:]}")
+        of_bytes = self.payload_bytes if self.of_bytes is None else self.of_bytes
+        if of_bytes < row.copied_below_bytes:
+            flags = words[-1][3] if of_bytes >= row.inline_below_bytes else [["-", "-"]]
+            words = [("copy", [piece for _, pieces, *_ in words for piece in pieces], "", flags)]
         calls = []
         for method, pieces, star, choices in words:
             roles = {piece: "trailer" if piece == "digest" else piece for piece in pieces}

@@ -92,6 +92,7 @@ def test_every_message_is_sent_whole_and_once(key, kernel):
         ("o2net", (1,), "o2net: payload: 1 bytes, not 0 to 0"),
         ("dlm", (4081,), "dlm: payload: 4081 bytes, not 0 to 4080"),
         ("siw", (4096, 8), "siw: trailer: 8 bytes, not 4 to 7"),
+        ("nvme_tcp", (4096, 2), "nvme_tcp: trailer of 2 bytes: padding: 2 bytes, not 0 to 0"),
     ],
 )
 def test_sizes_that_a_caller_does_not_send_are_refused(key, sizes, said):
@@ -171,6 +172,25 @@ def operation(key, kernel, payload_bytes, mtu=65536, **how):
     return [(send.method, sum(s.size_bytes for s in send.segments), "|".join(sorted(send.flags))) for send in sends]
 
 
+def test_a_data_digest_leaves_what_else_a_trailer_has_to_padding():
+    with pytest.raises(InputError, match="iscsi_tcp: trailer of 3 bytes: padding: -1 bytes, not 0 to 3"):
+        operation("iscsi_tcp", "6.12", 4096, trailer_bytes=3, data_digest=True)
+    assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=3)[2:] == [("copy", 3, "")]
+    assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=7)[2:] == [("copy", 3, ""), ("copy", 4, "")]
+    assert [CALLERS["nvme_tcp"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 0, 4]
+    assert [CALLERS["lio_target"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 3, 7]
+
+
+def test_siw_builds_a_short_write_behind_its_header():
+    assert operation("siw", "6.12", 30) == [("copy", 16 + 32 + 4, "")]
+    assert operation("siw", "6.12", 33) == [("copy", 16 + 36 + 4, "EOR")]
+
+
+def test_drbd_walks_pages_however_long_the_entries_are():
+    assert operation("drbd", "6.12", 65536, entry_bytes=65536) == operation("drbd", "6.12", 65536)
+    assert len(operation("iscsi_tcp", "6.12", 65536, entry_bytes=65536)) == 2
+
+
 @pytest.mark.parametrize(
     ("key", "how", "calls"),
     [
@@ -201,7 +221,8 @@ def test_a_large_write_of_nvme_sends_its_command_alone_and_a_data_header_with_a_
         ("lio_target", 1 << 20, [262144] * 4),
         ("drbd", 1 << 20, [126976] * 8 + [32768]),
         ("ktls", 40000, [16384, 16384, 7232]),
-        ("rds", 131072, [131072]),
+        ("sunrpc_client", 3 << 20, [1 << 20] * 3),
+        ("rds", 1 << 20, [1 << 20]),
     ],
 )
 def test_an_operation_is_cut_as_the_protocol_cuts_it(key, payload_bytes, parts):

@@ -88,6 +88,9 @@ def test_a_table_has_a_row_for_what_was_asked_for():
     [
         (("nobody", 1), "caller: 'nobody' is not one of siw, "),
         (("siw", -1), "payload: -1 bytes, not 0 to "),
+        (("o2net", 1), "o2net: payload: 1 bytes, not 0 to 0"),
+        (("dlm", 4081), "dlm: payload: 4081 bytes, not 0 to 4080"),
+        (("rds", 2 << 20), "rds: payload: 2097152 bytes, not 0 to 1048576"),
         (("siw", 1, ("magic",)), "alternative: 'magic' is not one of "),
         (("siw", 1, (), "5.15"), "profile: '5.15' is not one of "),
     ],

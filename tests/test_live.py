@@ -179,7 +179,7 @@ def test_a_shape_out_of_bounds_is_refused(shape, said):
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_an_ordinary_user_can(tmp_path):
-    code = "from splicelab.evidence.live.forecast import forecast; print(forecast((4096,), False).table.agrees.mean())"
+    code = "from splicelab.evidence.live.forecast import forecast; print(forecast((4096,)).table.agrees.mean())"
     options = {"user": 65534, "cwd": "/", "capture_output": True, "text": True, "timeout": 120}
     env = {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", code], env=env, **options)

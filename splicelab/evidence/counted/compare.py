@@ -19,7 +19,19 @@ from splicelab.tables import Whole, checked
 AS_THE_CALLER = ("piecewise", "kill_notlast")  # a frame that acknowledges an answer is none of the others' business
 DEFAULT_PROFILE, MAX_OPERATION_BYTES = "6.12+v3", 16 << 20
 COUNTERS = (
-    *("sends", "copies", "copied_bytes", "kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills", "new_pages"),
+    *(
+        "sends",
+        "copies",
+        "copied_bytes",
+        "spliced_bytes",
+        "sendpages_bytes",
+        "kmallocs",
+        "kfrees",
+        "frag_allocs",
+        "frag_frees",
+        "refills",
+        "new_pages",
+    ),
     *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
     *("truesize_peak", "pinned_peak_bytes", "eio", "short_sends", "sent_bytes", "received_bytes", "corrupt_bytes"),
 )

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.predict import EXPECTED, Prediction, predict
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario, read_lines
+from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.paths import data_path
 from splicelab.result import Result
 from splicelab.tables import read_rows
@@ -174,23 +175,24 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
 
 
 def operations() -> pd.DataFrame:
-    """Return one row per recorded operation and side of the connection, for nvme-tcp, nfs and siw.
+    """Return one row per recorded operation of kernel code and side of the connection.
 
     Columns: caller, kernel, cfg, op (as recorded, `what|cfg|read or write|bytes|buffer offset|repetition`), role
     (H host or client, T target or server, s0 and s1 the two ends of siw), calls (a list of (name, bytes, flag bits,
-    kind of memory)), pushes, copied_bytes, spliced_bytes, skbs (a list of (length, truesize, nr_frags)).
+    kind of iterator)), pushes, copied_bytes, spliced_bytes, skbs (a list of (length, truesize, nr_frags)).
     """
     lines = [(row.file, line) for row in manifest("operations") for _, line in read_lines(recording_path(row))]
     rows = []
     for file, line in lines:
-        operation, sides = from_json(line), {}
+        operation, sides, splicing = from_json(line), {}, {}
         for code, *event in operation["ev"]:
             if code in ("call", "push", "xmit"):
                 empty = {"calls": [], "pushes": 0, "copied_bytes": 0, "spliced_bytes": 0, "skbs": []}
                 side = sides.setdefault(event[0], empty)
             if code == "call":
                 calling = side
-                calling["calls"].append((event[1], event[2], int(event[3], 16), event[4]))
+                calling["calls"].append((event[1], event[2], flags := int(event[3], 16), event[4]))
+                splicing = side if flags & MSG_SPLICE_PAGES else splicing  # which a call of another task may interrupt
             elif code == "push":
                 side["pushes"] += 1
             elif code == "xmit":
@@ -198,7 +200,7 @@ def operations() -> pd.DataFrame:
             elif code == "copy":
                 calling["copied_bytes"] += event[0]
             elif code == "splice_ret":
-                calling["spliced_bytes"] += max(event[0], 0)
+                splicing["spliced_bytes"] += max(event[0], 0)
         head = {"caller": file.removeprefix("callers/").split("-")[0]}
         head |= {name: operation[name] for name in ("kernel", "cfg", "op")}
         rows += [{**head, "role": role, **counts} for role, counts in sorted(sides.items())]
