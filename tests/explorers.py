@@ -10,9 +10,13 @@ CELLS = {  # by notebook, what an Explorer's cell needs from cells before it
     "00_start_here": ["imports", "taste-bars", "explorer"],
     "01_slab_pages_and_lifetimes": ["imports", "explorer"],
     "02_one_message_three_sends": ["imports", "explorer"],
+    "03_copy_in_the_stack": ["imports", "explorer"],
+    "04_fix_the_callers": ["imports", "explorer"],
+    "05_rewrite_before_send": ["imports", "explorer"],
     "06_kill_notlast_first": ["imports", "explored", "explorer"],
     "07_callbacks_and_copy_on_ref": ["imports", "explorer"],
     "08_fragment_allocators": ["imports", "explorer"],
+    "10_your_kernel": ["imports", "explorer"],
 }
 
 

@@ -16,7 +16,7 @@ def _like(pattern: str):
 
 
 _Text = Annotated[str, Field(min_length=1)]
-_Count = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda text: text or None)]
+_Count = Annotated[Annotated[int, Field(ge=0, lt=1 << 31)] | None, BeforeValidator(lambda text: text or None)]
 _Day = _like(r"20\d\d-[01]\d(-[0-3]\d)?")
 _Link = _like(r"https://(lore|git)\.kernel\.org/\S+")
 _Claims = _like(r"(C([1-9]|1[0-4])( C([1-9]|1[0-4]))*)?")
