@@ -35,7 +35,7 @@ lab: .venv/ready
 test: .venv/ready
 	@echo "== 1/6 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "== 2/6 compiling the kernels"
+	@echo "== 2/6 compiling the kernels (after an edit of one: up to two minutes)"
 	@$(BIN)/python -m bench.every_kernel > /dev/null
 	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"

@@ -120,7 +120,11 @@ def main() -> int:
     for path in paths:
         if not path.is_file():
             parser.error(f"{path}: no such notebook")
-    return 0 if all([rewrite(path.resolve(), arguments.check) for path in paths]) else 1
+    done = []
+    for number, path in enumerate(paths, 1):
+        print(f"{number} of {len(paths)}: ", end="", flush=True)
+        done.append(rewrite(path.resolve(), arguments.check))
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":
