@@ -103,3 +103,15 @@ def test_an_interrupt_leaves_the_old_notebook_whole(tmp_path, writer, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         writer.write(path, nbformat.v4.new_notebook())
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["00_start_here", "01_slab_pages_and_lifetimes"])  # they show no timed table
+def test_a_notebook_elsewhere_with_a_cold_cache_passes_strict_nbval(tmp_path, name):
+    shutil.copy(REPOSITORY / "notebooks" / f"{name}.ipynb", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment = plain | {"NUMBA_CACHE_DIR": str(tmp_path / "cold")}
+    done = subprocess.run([*command, tmp_path], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert list((tmp_path / "cold").rglob("*.nbc"))
