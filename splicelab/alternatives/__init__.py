@@ -33,10 +33,8 @@ def alternative(name: str):
     """
 
     def register(function):
-        if not isinstance(name, str) or not name.isprintable() or not name:
-            raise InputError(f"alternative: {name!r:.60} is no name")
-        if name in BUILT_IN:
-            raise InputError(f"alternative: {name!r} is taken by the package")
+        if not isinstance(name, str) or name in ("", *BUILT_IN):
+            raise InputError(f"alternative: {name!r:.60} is taken by the package, or no name")
         try:
             OWN[name] = compile_own(function, WORLD)
         except ValueError as error:
