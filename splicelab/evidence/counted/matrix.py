@@ -62,7 +62,7 @@ class Matrix(Result):
         column = same.kernel.where(same.flag & same.scatter_gather, WITHOUT)
         order = sorted(column.unique(), key=lambda name: name != WITHOUT)
         found = same.groupby([row, column], sort=False).outcome.agg(lambda ends: "\n".join(ends.unique()))
-        return found.unstack(sort=False).loc[row.unique(), order]
+        return found.unstack().loc[row.unique(), order]
 
     def by_piece(self, kernel: str) -> pd.DataFrame:
         """Return the outcomes on one kernel, spliced from fresh memory: owner of the header by owner of the trailer."""
