@@ -92,6 +92,16 @@ def test_predict_names_file_line_and_field(tmp_path, capsys):
     assert out == "" and err.startswith(f"splicelab: {path}:1: messages[0].cwnd: ") and err.count("\n") == 1
 
 
+def test_predict_refuses_a_name_that_stands_twice(tmp_path, capsys):
+    path = scenario_file(tmp_path)
+    with open(path) as file:
+        line = file.read().replace('"cwnd": 10', '"cwnd": 10, "cwnd": 20')
+    with open(path, "w") as file:
+        file.write(line)
+    assert cli.main(["predict", path]) == 2
+    assert capsys.readouterr() == ("", f"splicelab: {path}:1: cwnd: stands twice in one object\n")
+
+
 @pytest.mark.parametrize(
     "change, named",
     [
