@@ -126,3 +126,12 @@ def test_a_notebook_goes_on():
     said, then = (cell.outputs for cell in notebook.cells)
     assert [output.name for output in said] == ["stdout"] and "outside all memory" in said[0].text
     assert then[0].text == "siw\n"
+
+
+def test_built_in_alternatives_pay_nothing(monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_context", None)
+    monkeypatch.setattr(apart, "shared_world", None)
+    assert run("siw", "plain_copy").outcome == "delivered"
+    alternative("mine")(loops)
+    with pytest.raises(TypeError):
+        run("siw", "mine")
