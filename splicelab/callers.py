@@ -159,11 +159,6 @@ class Message(NamedTuple):
     start_bytes: int = 0
     of_bytes: int | None = None
 
-    @property
-    def key(self) -> str:
-        """The caller's."""
-        return self.caller.key
-
     def _sizes(self, column: str) -> dict[str, int]:
         """Return the bytes of each piece; InputError for what is never sent."""
         row, given = self.caller, self.trailer_bytes

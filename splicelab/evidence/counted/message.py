@@ -176,4 +176,4 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
         return pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
-    return Trace(f"{shape.key} · {alternative} · {profile}", *tally.seen, tally)
+    return Trace(f"{getattr(shape, 'caller', shape).key} · {alternative} · {profile}", *tally.seen, tally)
