@@ -86,11 +86,10 @@ class Caller(BaseModel):
         """Return whether padding and data digest are what follows the payload, not a trailer of one piece."""
         return ":trailer" not in getattr(self, column) and self.data_digest_bytes > 0
 
-    def nearest_trailer_bytes(self, trailer_bytes: int) -> int:
-        """Return the size of trailer that the caller does send and that is nearest to this one; a digest is whole."""
-        size_bytes = min(max(trailer_bytes, self.trailer_bytes_min), self.trailer_bytes_max)
+    def trailer_sizes(self) -> range:
+        """Return the sizes in bytes of the trailers that the caller does send; a digest is whole."""
         is_digest = self._ends_in_parts("sends_6_12") and not self.pads
-        return size_bytes - size_bytes % self.data_digest_bytes if is_digest else size_bytes
+        return range(self.trailer_bytes_min, self.trailer_bytes_max + 1, self.data_digest_bytes if is_digest else 1)
 
     def most_bytes(self, segment_bytes: int, number: int = 1) -> int:
         """Return the most payload that a message holds whose turn it is in an operation, on this TCP segment."""

@@ -177,8 +177,8 @@ def test_a_data_digest_leaves_what_else_a_trailer_has_to_padding():
         operation("iscsi_tcp", "6.12", 4096, trailer_bytes=3, data_digest=True)
     assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=3)[2:] == [("copy", 3, "")]
     assert operation("iscsi_tcp", "6.12", 1, trailer_bytes=7)[2:] == [("copy", 3, ""), ("copy", 4, "")]
-    assert [CALLERS["nvme_tcp"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 0, 4]
-    assert [CALLERS["lio_target"].nearest_trailer_bytes(size) for size in (0, 3, 9)] == [0, 3, 7]
+    assert list(CALLERS["nvme_tcp"].trailer_sizes()) == [0, 4]
+    assert list(CALLERS["lio_target"].trailer_sizes()) == list(range(8))
 
 
 def test_siw_builds_a_short_write_behind_its_header():

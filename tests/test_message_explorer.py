@@ -58,3 +58,16 @@ def test_a_wrong_check_says_so():
         "ok    sends: 1",
         "WRONG copied bytes: 16, not 20",
     ]
+
+
+def test_a_control_offers_what_the_caller_sends():
+    explorer = explore_message("copy_in_stack", "ceph_v1")
+    trailer, pages = explorer.controls["trailer_bytes"], explorer.controls["payload_pages"]
+    ends = {"nvme_tcp": (0, 4, 4, 16), "siw": (4, 7, 1, 15), "rds": (0, 0, 1, 16), "ceph_v1": (13, 21, 1, 16)}
+    pages.value = 16
+    for caller, (low, high, step, most_pages) in ends.items():
+        explorer.controls["caller"].value = caller
+        assert (trailer.min, trailer.max, trailer.step, pages.max) == (low, high, step, most_pages)
+        assert trailer.disabled == (low == high) and low <= trailer.value <= high
+        sent = {piece.role: piece.size_bytes for piece in explorer.result.pieces}
+        assert sent.get("trailer", 0) == trailer.value and explorer.error is None

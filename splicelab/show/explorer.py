@@ -28,7 +28,12 @@ _drawing = RLock()  # one for all Explorers: a slider's later messages come in a
 
 
 def explore(
-    compute: Callable[..., Result], *, slow: bool = False, labels: Mapping[str, str] | None = None, **controls: Any
+    compute: Callable[..., Result],
+    *,
+    slow: bool = False,
+    labels: Mapping[str, str] | None = None,
+    limits: Mapping[str, Callable[..., range]] | None = None,
+    **controls: Any,
 ) -> "Explorer":
     """Return an Explorer: controls over the picture of what ``compute(**values)`` returns, over its text.
 
@@ -41,6 +46,8 @@ def explore(
         Redraw only when a slider is let go: for a compute that takes over 200 ms.
     labels : mapping, optional
         Words for controls whose name does not say it: ``payload_bytes`` is "payload (bytes)" by itself.
+    limits : mapping of str to callable, optional
+        By a slider's name a function of the other values, which gives the range of its own.
     **controls
         One for each argument, in ipywidgets' shorthand: ``(low, high)`` or ``(low, high, step)`` is a slider, a list
         (of values, or of (label, value)) or a mapping a choice, True or False a box; or a widget.
@@ -61,7 +68,8 @@ def explore(
     """
     given = {name: found.default for name, found in signature(compute).parameters.items()}
     given |= getattr(compute, "keywords", {})  # of a partial whose function takes them as **options
-    return Explorer({name: _control(name, one, given, labels or {}) for name, one in controls.items()}, compute, slow)
+    made = {name: _control(name, one, given, labels or {}) for name, one in controls.items()}
+    return Explorer(made, compute, slow, limits or {})
 
 
 def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[str, str]) -> Widget:
@@ -83,11 +91,14 @@ def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[st
 class Explorer(VBox):
     """Controls over a picture over a note; a saved page shows the picture and text of the values it was left at."""
 
-    def __init__(self, controls: Mapping[str, Widget], compute: Callable[..., Result], slow: bool = False):
+    def __init__(
+        self, controls: Mapping[str, Widget], compute: Callable[..., Result], slow: bool = False, limits: Mapping = {}
+    ):
         self.controls = dict(controls)
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
-        self._compute = compute
+        self._compute, self._limits = compute, dict(limits)
         self._arrange(slow)
+        self._limit()
         self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
         with _drawing:
@@ -113,6 +124,15 @@ class Explorer(VBox):
             if control.has_trait("continuous_update"):
                 control.continuous_update = not slow
 
+    def _limit(self) -> None:
+        """Give sliders the range that the other controls leave them, and the value in it that is nearest."""
+        for name, range_of in self._limits.items():
+            slider, sizes = self.controls[name], range_of(**self.values)
+            value = min(sizes, key=lambda size: abs(size - slider.value))
+            with slider.hold_trait_notifications():
+                slider.min, slider.max, slider.step, slider.value = sizes[0], sizes[-1], sizes.step, value
+            slider.disabled = len(sizes) == 1
+
     def _show(self, result: Result) -> None:
         """Draw a result and say it."""
         self._picture.value = self._canvas.png(result)
@@ -122,8 +142,11 @@ class Explorer(VBox):
     def _redraw(self, change) -> None:
         """Follow a control; nothing may be raised here, since no one would see it: it is said in the note."""
         with _drawing:
-            self.error = None
+            self.error, before = None, self.values
             try:
+                self._limit()
+                if self.values != before:
+                    return  # a slider that moved has drawn it
                 self._show(self._compute(**self.values))
             except Exception as error:
                 self.error = error
