@@ -23,8 +23,6 @@ from splicelab.kernel.run import begin_message, end_message
 from splicelab.kernel.world import NONE, WORLD
 
 DEADLINE_S = 5  # of one message
-MEMORY = "it reached outside all memory, or called itself without end"
-ENDED_BY = {signal.SIGSEGV: MEMORY, signal.SIGBUS: MEMORY}
 
 
 def shared_world():
@@ -52,14 +50,12 @@ def own_loop(function):
 def apart(name: str, w, work: Callable[[], Any]) -> Any:
     """Return what ``work()`` returns, which sends messages of the shared world ``w``, from a child process.
 
-    All that it calls has to be compiled. Where processes cannot fork, it runs in this one. Raises InputError, one
-    line, for what it raises, for a crash, and for a message that has not ended after DEADLINE_S.
+    All that it calls has to be compiled. Raises InputError, one line, for what it raises, for a crash, and for a
+    message that has not ended after DEADLINE_S.
     """
-    if not hasattr(os, "fork"):
-        return _answer(name, w, *_try(work))
     fork, at = multiprocessing.get_context("fork"), NONE
     here, there = fork.Pipe(duplex=False)
-    child = fork.Process(target=_child, args=(there, work))
+    child = fork.Process(target=_answer, args=(there, work))
     with warnings.catch_warnings():  # other threads may hold locks: compiled code asks for none
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
@@ -68,33 +64,27 @@ def apart(name: str, w, work: Callable[[], Any]) -> Any:
         while not here.poll(DEADLINE_S):
             if at == (at := int(w.plan[0].messages)):
                 raise InputError(f"{name}: message {at} had not ended after {DEADLINE_S} s: an endless loop?")
-        return _answer(name, w, *here.recv())
+        answer, raised = here.recv()
     except EOFError:
         child.join()
         ended_by = signal.Signals(-child.exitcode)
-        why = ENDED_BY.get(ended_by, "its process was ended")
-        raise InputError(f"{name}: {why} ({ended_by.name}), in message {w.plan[0].messages}") from None
+        is_memory = ended_by in (signal.SIGSEGV, signal.SIGBUS)
+        why = "it reached outside all memory, or called itself without end" if is_memory else "its process was ended"
+        answer, raised = None, f"{why} ({ended_by.name})"
     finally:
         child.kill()
         child.join()
         here.close()
+    if raised:
+        raise InputError(f"{name}: {raised}, in message {w.plan[0].messages}")
+    return answer
 
 
-def _child(there, work: Callable[[], Any]) -> None:
+def _answer(there, work: Callable[[], Any]) -> None:
     """Do the work and send the answer; leave no word on standard error and no exit handler of the parent's run."""
     faulthandler.disable()
-    there.send(_try(work))
-    os._exit(0)
-
-
-def _try(work: Callable[[], Any]) -> tuple[Any, str]:
     try:
-        return work(), ""
+        there.send((work(), ""))
     except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
-
-
-def _answer(name: str, w, answer: Any, raised: str) -> Any:
-    if raised:
-        raise InputError(f"{name}: {' '.join(raised.split())}, in message {w.plan[0].messages}")
-    return answer
+        there.send((None, f"{type(error).__name__}: {error}"))
+    os._exit(0)
