@@ -43,6 +43,15 @@ class Verdicts(Result):
         return self.claims.verdict[claim] if is_whole and all(piece.holds for piece in pieces) else "open"
 
     @property
+    def later(self) -> "History":
+        """What came later and bears on these claims, run again as it was and as it was fixed, where the model can."""
+        table = debate("outcome")
+        if len(self.pieces) < len(debate("claims")):
+            table = table[[not self.pieces.keys().isdisjoint(claims.split()) for claims in table.claims]]
+        held = [_holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
+        return History(table.assign(holds=held))
+
+    @property
     def table(self) -> pd.DataFrame:
         """A row for each piece of evidence."""
         rows = [(claim, self.of(claim), *piece) for claim, pieces in self.pieces.items() for piece in pieces]
@@ -107,30 +116,18 @@ def verdict(*claims: str) -> Verdicts:
     >>> from splicelab import verdict
     >>> verdict("C11").of("C11")
     'supported'
+    >>> verdict("C10").later.table.trigger.tolist()
+    ['none', 'caller_frag']
     """
     known = debate("claims")
     pieces: dict[str, list[Piece]] = {one_of("claim", claim, known.index): [] for claim in claims or known.index}
     rows = [(key, row) for key, row in debate("evidence").iterrows() if key[:-1] in pieces]
     for key, row in progress("evidence", rows) if len(pieces) > 4 else rows:
-        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, holds(row.call, f"evidence.csv: {key}: call")))
+        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, _holds(row.call, f"evidence.csv: {key}: call")))
     return Verdicts(known.loc[list(pieces)], pieces)
 
 
-def history() -> History:
-    """Run each later change and bug again that the model can express, as it was and as it was fixed.
-
-    Examples
-    --------
-    >>> from splicelab import history
-    >>> history().counts.loc["copy_in_stack"].to_dict()
-    {'avoided_by': 5, 'caused_by': 1}
-    """
-    table = debate("outcome")
-    held = [holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
-    return History(table.assign(holds=held))
-
-
-def holds(call: str, where: str) -> bool:
+def _holds(call: str, where: str) -> bool:
     """Return whether a call is true; InputError, with where it stands, if it cannot be made."""
     import splicelab
 

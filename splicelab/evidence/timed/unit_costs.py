@@ -6,7 +6,7 @@ These costs are the same inside and outside of a kernel, so they may carry a ver
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -121,9 +121,13 @@ class Estimate(Result):
 class UnitCosts(Timing):
     """Unit costs in ns, each with its 95 % interval; the loop around it (below 1 ns) is included."""
 
+    @cached_property
+    def _intervals(self) -> dict[str, np.ndarray]:
+        return {name: np.array(median_interval(samples)) for name, samples in self.samples_ns.items()}
+
     def cost(self, name: str) -> np.ndarray:
         """Return median, low and high of one unit cost in ns."""
-        return np.array(median_interval(self.samples_ns[name]))
+        return self._intervals[name]
 
     def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
         """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""
