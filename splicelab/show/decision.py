@@ -11,7 +11,7 @@ from splicelab.show.style import new_figure
 
 # Families of criteria; no colour of an owner of memory.
 FAMILIES = {
-    "work: calls, copies, time": ("#3B4A5A", ("calls", "bytes copied", "copied, flag ignored", "time")),
+    "work: calls, copies, time": ("#3B4A5A", ("calls", "bytes copied", "copied without flag", "time")),
     "wire: skbs": ("#8FA3B5", ("skbs",)),
     "memory: held, fetched": ("#B9A44C", ("bytes held", "pages fetched")),
     "code: callers, core, others": ("#A6636B", ("lines in callers", "lines in core", "asked of others")),
@@ -28,7 +28,7 @@ LABELS |= {"flag_ignored": "share of sockets that ignore the flag", "ack_delay_m
 
 @shows(Decision)
 class Ranking(Drawing):
-    """Left: a bar an alternative, what is less is better, with its interval. Right: how a weight moves the first's lead."""
+    """Left a bar an alternative with its interval, less is better; right how each weight moves the lead of the first."""
 
     def __init__(self, result: Decision):
         self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
@@ -58,7 +58,8 @@ class Ranking(Drawing):
         moves.plot(change.lead_at_most, rows, "k|", ms=11)
         moves.axvline(0, color="black", lw=1)
         moves.set_yticks(rows, change.index)
-        moves.set_xlabel(f"lead of the first, its weight from 0 to {MOST_WEIGHT:g} (|)\nbelow 0 another comes first")
+        moves.margins(x=0.08)
+        moves.set_xlabel(f"lead of the first at weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another comes first")
 
 
 @shows(Phases)

@@ -16,7 +16,7 @@ from splicelab.kernel.frag import ALLOCATORS
 # where no patch was posted (data/choices.csv says which); read in the sources; from what came later.
 CRITERIA = {
     **{"calls": "counted", "bytes copied": "counted", "skbs": "counted", "bytes held": "counted"},
-    **{"pages fetched": "counted", "copied, flag ignored": "counted", "time": "estimated"},
+    **{"pages fetched": "counted", "copied without flag": "counted", "time": "estimated"},
     **{"lines in callers": "posted or assumed", "lines in core": "posted or assumed", "asked of others": "read"},
     "later bugs": "history",
 }
@@ -52,7 +52,7 @@ def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.nd
         "skbs": counts.skbs,
         "bytes held": counts.pinned_peak_bytes,
         "pages fetched": counts.new_pages,
-        "copied, flag ignored": counts.ignored,
+        "copied without flag": counts.ignored,
         "time": np.transpose([_time_ns(counts.loc[name], costs, name, places) for name in counts.index]),
         "lines in callers": _between(choices.caller_lines, choices.caller_lines_most, random.random_sample(shape)),
         "lines in core": _between(choices.core_lines, choices.core_lines_most, random.random_sample(shape)),

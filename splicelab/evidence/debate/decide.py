@@ -124,7 +124,10 @@ class Decision(Result):
 
     def plain(self) -> dict:
         """Return plain data, as the command line prints them as JSON."""
-        ranking = [{"alternative": name} | row.to_dict() for name, row in self.table.iterrows()]
+        ranking = [
+            {"alternative": name} | row.to_dict() | {"reasons": row.reasons.split("; ")}
+            for name, row in self.table.iterrows()
+        ]
         moves = self.would_change.dropna().reset_index().drop(columns=["lead_at_0", "lead_at_most"])
         said = {"caller": self.caller, "recommended": self.recommended[0], "same": self.recommended[1:]}
         return said | {"ranking": ranking, "would_change": moves.to_dict("records"), "excluded": self.excluded}
