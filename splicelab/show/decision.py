@@ -28,7 +28,7 @@ LABELS |= {"flag_ignored": "share of sockets that ignore the flag", "ack_delay_m
 
 @shows(Decision)
 class Ranking(Drawing):
-    """Left a bar an alternative with its interval, less is better; right how each weight moves the lead of the first."""
+    """Left a bar an alternative with its interval, less is better; right how a weight moves the lead of the first."""
 
     def __init__(self, result: Decision):
         self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
