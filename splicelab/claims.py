@@ -99,6 +99,18 @@ class History(Result):
         return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")
 
     @property
+    def html(self) -> str:
+        """A row an event, with the call that was run below what it shows, and the counts."""
+        shown = [
+            f"<details><summary>{escape(row.shown)}{FAILS[row.holds]}</summary><code>{escape(row.run)}</code></details>"
+            if row.run
+            else escape(row.cause)
+            for _, row in self.table.iterrows()
+        ]
+        columns = self.table[["date", "release", "trigger", "avoided_by", "caused_by"]].assign(**{"run again": shown})
+        return columns.to_html(escape=False, border=0, justify="left") + self.counts.to_html(border=0)
+
+    @property
     def text(self) -> str:
         """What was run, a line an event, and the counts."""
         told = self.table[self.table.run != ""]

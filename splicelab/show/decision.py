@@ -50,7 +50,7 @@ class Ranking(Drawing):
         bars.set(
             xlim=(0, None), ylim=(len(rows) - 0.4, -0.6), xlabel="score, less is better (counted, estimated, posted)"
         )
-        bars.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+        bars.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=2)
         change = result.would_change
         change = change.loc[change[["lead_at_0", "lead_at_most"]].diff(axis=1).iloc[:, -1].abs().sort_values().index]
         ends, rows = change[["lead_at_0", "lead_at_most"]], np.arange(len(change))

@@ -15,9 +15,8 @@ import pandas as pd
 from pydantic import Field
 
 from splicelab.errors import InputError, one_of, within
-from splicelab.evidence.counted.run import pick_caller
 from splicelab.evidence.debate.criteria import CRITERIA, count_operation, draw
-from splicelab.evidence.debate.senders import as_in_6_1, sender
+from splicelab.evidence.debate.senders import find_sender
 from splicelab.evidence.debate.tables import debate
 from splicelab.evidence.timed.unit_costs import unit_costs
 from splicelab.kernel.world import ACK_DELAY_MAX
@@ -177,8 +176,7 @@ def decide(
     """
     asked = {"caller": caller, "payloads": payloads, "weights": weights, "flag_ignored": flag_ignored}
     asked |= {"in_flight": in_flight, "as_of_6_1": as_of_6_1, "costs": costs} | options
-    caller, choices = sender(**caller) if isinstance(caller, dict) else pick_caller(caller), debate("choices")
-    caller = as_in_6_1(caller) if as_of_6_1 else caller
+    caller, choices = find_sender(caller, as_of_6_1), debate("choices")
     weights = WEIGHTS | {one_of("criterion", name, CRITERIA): weight for name, weight in (weights or {}).items()}
     within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
     shares = pd.Series(payloads) / (sum(payloads.values()) or 1)

@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from splicelab.errors import InputError, one_of
-from splicelab.evidence.counted.run import pick_caller
 from splicelab.evidence.debate.decide import decide
-from splicelab.evidence.debate.senders import as_in_6_1, sender
+from splicelab.evidence.debate.senders import find_sender
 from splicelab.kernel.world import ACK_DELAY_MAX
 from splicelab.progress import progress
 from splicelab.result import Result
@@ -52,9 +51,7 @@ def phases(asked: Mapping[str, Any], x: str, y: str) -> Phases:
         one_of("axis", name, AXES)
     if x == y:
         raise InputError(f"axis: {x} twice")
-    caller, found = asked["caller"], {}
-    caller = sender(**caller) if isinstance(caller, dict) else pick_caller(caller)
-    caller = as_in_6_1(caller) if asked["as_of_6_1"] else caller
+    caller, found = find_sender(asked["caller"], asked["as_of_6_1"]), {}
     for down, across in progress("deciding", list(product(AXES[y], AXES[x]))):
         values, one = {y: down, x: across}, {**asked, "caller": caller, "as_of_6_1": False}
         if "header_bytes" in values:

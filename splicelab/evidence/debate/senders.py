@@ -1,15 +1,18 @@
 """Senders to decide for: one that is described, and those of the table as they were when the thread was written."""
 
+import inspect
+
 from pydantic import ValidationError
 
 from splicelab.callers import Caller, load_callers
-from splicelab.errors import InputError
+from splicelab.errors import InputError, one_of
+from splicelab.evidence.counted.run import pick_caller
 from splicelab.tables import Whole, checked, first_error
 
 
 @checked
 def sender(
-    header_bytes: Whole, header_owner: str = "slab", header_fate: str = "freed", trailer_bytes: Whole = 0
+    header_bytes: Whole = 48, header_owner: str = "slab", header_fate: str = "freed", trailer_bytes: Whole = 0
 ) -> Caller:
     """Return a caller that is in no table: header with MORE, payload page by page, trailer, as most send on 6.12.
 
@@ -27,6 +30,15 @@ def sender(
         return Caller.model_validate(load_callers()["siw"].model_dump() | row)
     except ValidationError as error:
         raise InputError(first_error(error)) from None
+
+
+def find_sender(caller: str | Caller | dict, as_of_6_1: bool = False) -> Caller:
+    """Return a caller by its key, as it is, or described by arguments of `sender`; as in 6.1 where that is asked."""
+    if isinstance(caller, dict):
+        for name in caller:
+            one_of("caller", name, inspect.signature(sender).parameters)
+        caller = sender(**caller)
+    return as_in_6_1(pick_caller(caller)) if as_of_6_1 else pick_caller(caller)
 
 
 def as_in_6_1(caller: Caller) -> Caller:
