@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from splicelab.errors import InputError
 from splicelab.evidence.counted.lifetimes import Rates
 from splicelab.evidence.counted.patterns import Seen
+from splicelab.evidence.timed.unit_costs import Estimate
+from splicelab.result import Result
 from splicelab.show.lifetime import rates
 from splicelab.show.message import beside, seen_grid
-from splicelab.show.style import Picture
 from splicelab.show.timeline import over_pages
 
 
-def plot(results: Mapping, recorded: Mapping | None = None) -> Picture:
+def plot(results: Mapping, recorded: Mapping | None = None) -> Result:
     """Draw several results of one kind by name, beside recorded ones where these are given.
 
-    Results are what `lives_by_delay` gives, lists of what `observe` gives, counts of messages as `predict` gives them,
-    or lists of (payload pages, pushes, skbs); recorded are counts of the same, or (payload pages, pushes).
+    Results are what `lives_by_delay` gives, estimates, lists of what `observe` gives, counts of messages as `predict`
+    gives them, or lists of (payload pages, pushes, skbs); recorded are counts of the same, or (payload pages, pushes).
 
     Examples
     --------
@@ -29,6 +32,8 @@ def plot(results: Mapping, recorded: Mapping | None = None) -> Picture:
     first = next(iter(results.values()))
     if isinstance(first, Rates):
         return rates(results)
+    if isinstance(first, Estimate):
+        return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
         return beside(recorded, results)
     return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, recorded or {})
