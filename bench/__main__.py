@@ -1,10 +1,10 @@
-"""Everything: long runs, sweeps, a first use, kernels against C; kept with all samples in data/bench/<machine>.json."""
+"""Everything, a few minutes on an idle machine; kept with all samples in data/bench/<machine>.json."""
 
 import argparse
 import json
 import sys
 
-from bench import compare, growth, sweep, use
+from bench import compare, growth, reader, scaling, sweep, use
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
 from splicelab.evidence.timed.unit_costs import keep, unit_costs
@@ -18,13 +18,14 @@ def main() -> None:
     note = parser.parse_args().note
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
+    scaled = scaling.run(long_runs)
     first_use = use.run()
-    result, samples = compare.run()
+    waits = reader.run()
+    result, processes = compare.run()
     if note:
         result["environment"]["note"] = note
-    for row, columns in zip(result["rows"], samples, strict=True):
-        row["samples_ns"] = columns
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use}
+    result |= {"processes": processes, "growth": long_runs, "scaling": scaled, "sweep": sweeps, "use": first_use}
+    result["reader"] = waits
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
