@@ -10,7 +10,7 @@ import pytest
 from legible import assert_legible
 from test_live import can_splice
 
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, measure
 from splicelab.evidence.live.run import crossing, keep, live
 from splicelab.evidence.live.sockets import LiveError
@@ -33,7 +33,7 @@ def test_a_run_that_is_given_up_ends_its_process():
 def test_a_run_measures_every_way_and_again_the_first(tmp_path):
     sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
     samples = measure(sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
-    assert len(samples) == 2 * 2 * (len(ROUTES) + 1) and (samples.ns_per_message > 100).all()
+    assert len(samples) == 2 * 2 * (len(WAYS) + 1) and (samples.ns_per_message > 100).all()
     assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
     run = live(stored=True)
     keep(run, tmp_path / "run.json")

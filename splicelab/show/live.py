@@ -11,6 +11,7 @@ from splicelab.show.style import LIVE, axis_label, new_figure
 LOOKS = {
     "plain_copy": ("#111111", "o", "-", "sendmsg"),
     "piecewise": ("#0072B2", "s", "--", "send, sendfile, send"),
+    "three_calls": ("#56B4E9", "P", "-", "send, splice with MORE, send"),
     "fix_callers": ("#009E73", "^", "-.", "3 into a pipe, splice"),
     "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
     "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.sockets import HEATS, LiveError, Shape, Wire, open_wire
 from splicelab.paths import REPOSITORY
 from splicelab.progress import progress
@@ -30,10 +30,10 @@ QUICK = {"processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
 DEADLINE_S = 300
 
 
-def time_route(wire: Wire, route: str, messages: int) -> list[float]:
+def time_way(wire: Wire, way: str, messages: int) -> list[float]:
     """Return COSTS of a message, until the last byte has been received; CPU time is that of the sending thread."""
     used, start_ns = resource.getrusage(resource.RUSAGE_THREAD), time.perf_counter_ns()
-    counts = wire.send(route, messages)
+    counts = wire.send(way, messages)
     ns, now = time.perf_counter_ns() - start_ns, resource.getrusage(resource.RUSAGE_THREAD)
     cpu_ns = [1e9 * (now.ru_utime - used.ru_utime), 1e9 * (now.ru_stime - used.ru_stime)]
     return [value / messages for value in (ns, *cpu_ns, counts["calls"])]
@@ -41,17 +41,17 @@ def time_route(wire: Wire, route: str, messages: int) -> list[float]:
 
 def measure_here(shape: Shape, heat: str, rounds: int, sample_ms: float) -> dict[str, list[list[float]]]:
     """Return for each alternative, and once more for the first, COSTS in each of the rounds, which take turns."""
-    slots = {route: route for route in ROUTES} | {AGAIN: ROUTES[0]}
+    slots = {way: way for way in WAYS} | {AGAIN: WAYS[0]}
     with open_wire(shape, heat) as wire:
         messages = 8
-        while time_route(wire, ROUTES[0], messages)[0] * messages < sample_ms * 1e6:
+        while time_way(wire, WAYS[0], messages)[0] * messages < sample_ms * 1e6:
             messages *= 2
-        for route in slots.values():
-            wire.send(route, messages)
+        for way in slots.values():
+            wire.send(way, messages)
         costs = {name: [] for name in slots}
         for turn in range(rounds):
             for name in slots if turn % 2 else reversed(slots):
-                costs[name].append(time_route(wire, slots[name], messages))
+                costs[name].append(time_way(wire, slots[name], messages))
     return costs
 
 

@@ -10,14 +10,14 @@ import pandas as pd
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.live.forecast import PAYLOADS, QUICK_PAYLOADS, Forecast, forecast
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import COSTS, QUICK, QUICK_SIZES, measure
 from splicelab.evidence.live.sockets import LiveError, Shape
 from splicelab.evidence.timed.timing import describe, environment
 from splicelab.paths import data_path
 from splicelab.result import Result
 
-PLAIN = ROUTES[0]
+PLAIN = WAYS[0]
 KEYS = ["alternative", *Shape._fields, "heat"]
 
 
@@ -64,7 +64,7 @@ class LiveRun(Result):
         rows = []
         for header_bytes, heat in self.table[["header_bytes", "heat"]].drop_duplicates().itertuples(index=False):
             costs = self.curves(header_bytes, heat)
-            for name in ROUTES[1:]:
+            for name in WAYS[1:]:
                 pairs = (("ns_per_message", "ns_per_message"), ("low", "high"), ("high", "low"))
                 found = [crossing(costs[mine][name] / costs[plain][PLAIN]) for mine, plain in pairs]
                 rows.append((name, header_bytes, heat, *found))
@@ -80,7 +80,7 @@ class LiveRun(Result):
         from scipy.optimize import nnls
 
         rows = self.table.query("heat == 'hot'")
-        is_spliced = rows.alternative.isin(("piecewise", "fix_callers", "rewrite_helper"))
+        is_spliced = rows.alternative.isin(("piecewise", "three_calls", "fix_callers", "rewrite_helper"))
         pages = np.where(is_spliced, -(-rows.payload_bytes // 4096), 0)
         small = rows.header_bytes + rows.trailer_bytes
         copied = np.where(is_spliced, np.where(rows.alternative == "fix_callers", 0, small), rows.payload_bytes + small)

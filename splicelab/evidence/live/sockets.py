@@ -16,7 +16,7 @@ import numpy as np
 
 from splicelab.errors import InputError, within
 from splicelab.evidence.live import loops
-from splicelab.evidence.live.loops import COUNTS, ROUTES, Job
+from splicelab.evidence.live.loops import COUNTS, WAYS, Job
 from splicelab.kernel.world import PAGE_SIZE
 
 # include/uapi/linux: tcp.h, sockios.h; asm-generic/socket.h. Python has no names for these.
@@ -73,11 +73,11 @@ class Wire:
             self.side.receive, self.receiver.fileno(), self.buffer, self.meant, total_bytes, self.state
         )
 
-    def put(self, route: str, messages: int) -> dict[str, int]:
-        """Send messages by one of ROUTES and return COUNTS; LiveError where a call failed or the deadline passed."""
+    def put(self, way: str, messages: int) -> dict[str, int]:
+        """Send messages by one of WAYS and return COUNTS; LiveError where a call failed or the deadline passed."""
         self.job.counts[:] = 0
-        if ended := self.side.send_messages(self.job, ROUTES.index(route), messages):
-            raise LiveError(f"live: {route}: {os.strerror(-ended)}")
+        if ended := self.side.send_messages(self.job, WAYS.index(way), messages):
+            raise LiveError(f"live: {way}: {os.strerror(-ended)}")
         return dict(zip(COUNTS, self.job.counts.tolist(), strict=True))
 
     def finish(self, received: Future) -> None:
@@ -87,10 +87,10 @@ class Wire:
             wrong = f"{self.state[1]} of {self.state[0]} bytes came wrong"
             raise LiveError(f"live: receiver: {os.strerror(-ended) if ended else wrong}")
 
-    def send(self, route: str, messages: int = 1) -> dict[str, int]:
+    def send(self, way: str, messages: int = 1) -> dict[str, int]:
         """Send messages while they are received; return COUNTS."""
         received = self.begin(messages)
-        counts = self.put(route, messages)
+        counts = self.put(way, messages)
         self.finish(received)
         return counts
 
