@@ -25,7 +25,8 @@ PATTERNS |= dict.fromkeys(("fix_callers", "rewrite_helper"), ("one splice", "not
 COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
 STALLED = "plain_copy, MORE to the end"
 LEAST = Shape(1, 1, 1)
-WINDOW_SEGMENTS, MTU = 10, 65536  # what the connection has been given when it is warm; of loopback
+# By route: the MTU, and what a connection has been given when it is warm: so many segments in flight, bytes of window.
+WARM = {"loopback": (65536, 10, 1 << 19), "veth": (1500, 100, 1 << 22)}
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
 
 
@@ -64,20 +65,20 @@ def newest_profile(release: str) -> str:
     return plain[max((version for version in plain if version <= running), default=min(plain))]
 
 
-def forecast(payloads: tuple[int, ...] = PAYLOADS) -> Forecast:
-    """Predict, send, observe: each alternative with each payload, behind a header of 48 bytes, before a trailer of 4.
+def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS, route: str = "loopback") -> Forecast:
+    """Predict, send, observe: each of the ways with each payload, behind a header of 48 bytes, before a trailer of 4.
 
     Raises LiveError where this machine cannot send one of these ways.
     """
     release = platform.release()
     profile, rows = newest_profile(release), []
-    with open_wire(LEAST) as wire:
+    with open_wire(LEAST, route=route) as wire:
         held_bytes = observe_message(wire, STALLED)["truesize queued"]
-    skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile)["truesize queued"]
-    cases = [(way, Shape(payload_bytes=size)) for size in payloads for way in (*WAYS, STALLED)]
+    skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile, route=route)["truesize queued"]
+    cases = [(way, Shape(payload_bytes=size)) for size in payloads for way in (*ways, STALLED)]
     for way, shape in progress("predict, send", cases):
-        predicted, with_ack = (predict_message(way, shape, profile, acks, skb_bytes) for acks in (False, True))
-        with open_wire(shape) as wire:
+        predicted, with_ack = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in (False, True))
+        with open_wire(shape, route=route) as wire:
             observed = observe_message(wire, way)
         for what, said in predicted.items():
             is_same, why = said == observed[what], ""
@@ -89,7 +90,9 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS) -> Forecast:
     return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
 
 
-def predict_message(way: str, shape: Shape, profile: str, acks: bool = False, skb_bytes: int = 0) -> dict[str, int]:
+def predict_message(
+    way: str, shape: Shape, profile: str, acks: bool = False, skb_bytes: int = 0, route: str = "loopback"
+) -> dict[str, int]:
     """Return what an unprivileged program will see of one message, if its kernel does as the model.
 
     ``acks`` says whether the receiver ACKs what has left whenever a call returns, or when all have; ``skb_bytes`` is
@@ -101,15 +104,17 @@ def predict_message(way: str, shape: Shape, profile: str, acks: bool = False, sk
     is_pinned = way == "attach_callback"
     if way not in PATTERNS or is_pinned:
         calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
-    goals = [[0, 0, *segment_bytes(MTU)]]
-    message = {"calls": calls, "receiver_reads": "after_message", "cwnd": WINDOW_SEGMENTS, "goals": goals, "acks": []}
-    line = {"id": way, "kernel": "6.12", "mtu": MTU, "nodelay": 1, "messages": [message]}
+    mtu, cwnd, max_window = WARM[route]
+    mss, size_goal = segment_bytes(mtu)
+    given = {"cwnd": cwnd, "goals": [[0, 0, mss, size_goal]], "acks": [], "max_window": max_window}
+    message = {"calls": calls, "receiver_reads": "after_message", **given}
+    line = {"id": way, "kernel": "6.12", "mtu": mtu, "nodelay": 1, "messages": [message]}
     line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
     scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
     seen = observe(scenario, acks_each_call=acks or len(calls) == 1)
     waiting_bytes = seen.counters["unsent_bytes"]
     waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > sum(shape) - waiting_bytes]
-    segments = len(seen.counters["skbs"]) - len(waiting)
+    segments = sum(-(-size_bytes // mss) for size_bytes, *_ in seen.counters["skbs"][: -len(waiting) or None])
     return {
         "calls": len(calls)
         + sum(len(call[1]) for call in calls if call[0] == "splice"),  # a piece, a call into the pipe
