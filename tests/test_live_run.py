@@ -22,7 +22,7 @@ needs_splice = pytest.mark.skipif(not can_splice(), reason="this machine does no
 @needs_splice
 def test_a_run_that_is_given_up_ends_its_process():
     cells = [[[48, 4096, 4], "hot"]] * 500
-    found = _child({"cells": cells, "rounds": 2, "sample_ms": 1.0})
+    found = _child({"cells": cells, "ways": WAYS, "route": "loopback", "rounds": 2, "sample_ms": 1.0})
     assert next(found)["shape"] == [48, 4096, 4]
     found.close()
     children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
@@ -32,7 +32,7 @@ def test_a_run_that_is_given_up_ends_its_process():
 @needs_splice
 def test_a_run_measures_every_way_and_again_the_first(tmp_path):
     sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
-    samples = measure(sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
+    samples = measure(sizes=sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
     assert len(samples) == 2 * 2 * (len(WAYS) + 1) and (samples.ns_per_message > 100).all()
     assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
     run = live(stored=True)

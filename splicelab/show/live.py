@@ -38,7 +38,8 @@ class CostCurves(Drawing):
         axes.grid(axis="y")
         axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(LABELS.values(), key=len), LIVE))  # room for all
         self.axes, self.lines, self.spreads, self.rings = axes, {}, {}, {}
-        for name, (colour, marker, line, calls) in LOOKS.items():
+        for name in result.ways:
+            colour, marker, line, calls = LOOKS[name]
             look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{name.replace('_', ' ')}: {calls}"}
             (self.lines[name],) = axes.plot(sizes, np.ones(len(sizes)), **look)
             self.spreads[name] = axes.vlines(sizes, 1, 1, color=colour, alpha=0.4, linewidth=4)
@@ -60,5 +61,5 @@ class CostCurves(Drawing):
         values = curves[cost].to_numpy()
         self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
         self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
-        where = "a stored run" if result.stored_because else "on this machine"
+        where = f"{'a stored run' if result.stored_because else 'on this machine'}, {result.route}"
         self.axes.set_title(f"Linux {result.predictions.kernel}, {where}: header {header_bytes} bytes, {heat} payload")

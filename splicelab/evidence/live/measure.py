@@ -25,8 +25,8 @@ COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
 SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144)}
 QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
 TRAILER_BYTES = 4
-FULL = {"processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
-QUICK = {"processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
+FULL = {"sizes": SIZES, "processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
+QUICK = {"sizes": QUICK_SIZES, "processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
 DEADLINE_S = 300
 
 
@@ -39,10 +39,12 @@ def time_way(wire: Wire, way: str, messages: int) -> list[float]:
     return [value / messages for value in (ns, *cpu_ns, counts["calls"])]
 
 
-def measure_here(shape: Shape, heat: str, rounds: int, sample_ms: float) -> dict[str, list[list[float]]]:
-    """Return for each alternative, and once more for the first, COSTS in each of the rounds, which take turns."""
-    slots = {way: way for way in WAYS} | {AGAIN: WAYS[0]}
-    with open_wire(shape, heat) as wire:
+def measure_here(
+    shape: Shape, heat: str, ways: list[str], route: str, rounds: int, sample_ms: float
+) -> dict[str, list[list[float]]]:
+    """Return for each of the ways, and once more for plain copy, COSTS in each of the rounds, which take turns."""
+    slots = {way: way for way in ways} | {AGAIN: WAYS[0]}
+    with open_wire(shape, heat, route=route) as wire:
         messages = 8
         while time_way(wire, WAYS[0], messages)[0] * messages < sample_ms * 1e6:
             messages *= 2
@@ -69,15 +71,16 @@ def _child(job: dict) -> Iterator[dict]:
         child.communicate()
 
 
-def measure(sizes: dict = SIZES, **how) -> pd.DataFrame:
-    """Measure every alternative over sizes of header and payload (FULL says how, unless given); a row each.
+def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how) -> pd.DataFrame:
+    """Measure ways over sizes of header and payload (FULL says how, unless given); a row each.
 
     Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (medians of a process), and
     the quartiles of its time, first_ns and third_ns. Raises LiveError where a run does not end as it must.
     """
     how, rows = FULL | how, []
-    shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*sizes.values())]
-    job = {"cells": [*product(shapes, how["heats"])], "rounds": how["rounds"], "sample_ms": how["sample_ms"]}
+    shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*how["sizes"].values())]
+    job = {"cells": [*product(shapes, how["heats"])], "ways": ways, "route": route}
+    job |= {name: how[name] for name in ("rounds", "sample_ms")}
     total = how["processes"] * len(job["cells"])
     with progress("live", total=total) as bar:
         for process in range(how["processes"]):
@@ -94,8 +97,8 @@ def measure(sizes: dict = SIZES, **how) -> pd.DataFrame:
 def main(text: str) -> None:
     """Measure the cells of a job and print each when it is done."""
     job = json.loads(text)
-    for shape, heat in job["cells"]:
-        costs = measure_here(Shape(*shape), heat, job["rounds"], job["sample_ms"])
+    for shape, heat in job.pop("cells"):
+        costs = measure_here(Shape(*shape), heat, **job)
         print(json.dumps({"shape": shape, "heat": heat, "costs": costs}), flush=True)
 
 

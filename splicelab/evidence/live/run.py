@@ -11,8 +11,8 @@ import pandas as pd
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.live.forecast import PAYLOADS, QUICK_PAYLOADS, Forecast, forecast
 from splicelab.evidence.live.loops import WAYS
-from splicelab.evidence.live.measure import COSTS, QUICK, QUICK_SIZES, measure
-from splicelab.evidence.live.sockets import LiveError, Shape
+from splicelab.evidence.live.measure import AGAIN, COSTS, QUICK, measure
+from splicelab.evidence.live.sockets import ROUTES, LiveError, Shape
 from splicelab.evidence.timed.timing import describe, environment
 from splicelab.paths import data_path
 from splicelab.result import Result
@@ -25,13 +25,14 @@ KEYS = ["alternative", *Shape._fields, "heat"]
 class LiveRun(Result):
     """What this kernel did: ``predictions``, and ``samples`` with a row an alternative, a shape and a process.
 
-    ``provenance`` says which kernel and machine; ``stored_because`` why a stored run stands here, if it does; ``view``
-    is the cost, the header in bytes and the heat that the picture shows.
+    ``provenance`` says which kernel and machine, ``route`` is one of ROUTES; ``stored_because`` why a stored run stands
+    here, if it does; ``view`` is the cost, the header in bytes and the heat that the picture shows.
     """
 
     predictions: Forecast
     samples: pd.DataFrame
     provenance: str
+    route: str = ROUTES[0]
     stored_because: str = ""
     view: tuple[str, int, str] = (COSTS[0], 48, "hot")
 
@@ -50,6 +51,11 @@ class LiveRun(Result):
         ends = groups.agg(low=("first_ns", "min"), high=("third_ns", "max"))
         return groups[list(COSTS)].median().join(ends).reset_index()
 
+    @cached_property
+    def ways(self) -> list[str]:
+        """The alternatives that were measured, plain copy first."""
+        return [name for name in WAYS if name in set(self.samples.alternative)]
+
     def curves(self, header_bytes: int, heat: str) -> pd.DataFrame:
         """Return the costs by payload: columns (cost, alternative)."""
         table = self.table.query("header_bytes == @header_bytes and heat == @heat")
@@ -64,7 +70,7 @@ class LiveRun(Result):
         rows = []
         for header_bytes, heat in self.table[["header_bytes", "heat"]].drop_duplicates().itertuples(index=False):
             costs = self.curves(header_bytes, heat)
-            for name in WAYS[1:]:
+            for name in self.ways[1:]:
                 pairs = (("ns_per_message", "ns_per_message"), ("low", "high"), ("high", "low"))
                 found = [crossing(costs[mine][name] / costs[plain][PLAIN]) for mine, plain in pairs]
                 rows.append((name, header_bytes, heat, *found))
@@ -107,11 +113,13 @@ class LiveRun(Result):
         return said | {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
 
 
-def live(quick: bool = False, stored: bool = False) -> LiveRun:
+def live(*ways: str, quick: bool = False, stored: bool = False, route: str = ROUTES[0]) -> LiveRun:
     """Send the alternatives to this machine's kernel over loopback: predict, observe, and measure what they cost.
 
     Some minutes, or below 20 s when ``quick``; a bar shows how far it is, and an interrupt leaves nothing behind. Where
-    this machine cannot do it, or ``stored`` is asked for, the result is the run in data/live, and says so.
+    this machine cannot do it, or ``stored`` is asked for, the result is the run in data/live, and says so. ``ways`` are
+    the alternatives beside plain copy, all unless given; ``route`` "veth" leads through a pair of network namespaces
+    made for the run, where this user may make them.
 
     Examples
     --------
@@ -119,19 +127,23 @@ def live(quick: bool = False, stored: bool = False) -> LiveRun:
     >>> live(stored=True)
     live: what a message costs, see picture and table
     """
+    one_of("route", route, ROUTES)
+    ways = tuple(dict.fromkeys([PLAIN, *(one_of("alternative", way, WAYS) for way in ways or WAYS)]))
     because = "it was asked for"
     if not stored:
         try:
-            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS)
-            samples = measure(QUICK_SIZES, **QUICK) if quick else measure()
-            return LiveRun(predictions, samples, describe(environment()))
+            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS, ways, route)
+            samples = measure(ways, route, **QUICK if quick else {})
+            return LiveRun(predictions, samples, describe(environment()), route)
         except LiveError as error:
             because = str(error).removeprefix("live: ")
     try:
         kept = json.loads(data_path("live", "run.json").read_text(encoding="utf-8"))
         told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"])
         told = replace(told, note=f" (a stored run, since {because})")
-        return LiveRun(told, pd.DataFrame(kept["samples"]), kept["provenance"], because)
+        samples = pd.DataFrame(kept["samples"])
+        samples = samples[samples.alternative.isin((*ways, AGAIN))]
+        return LiveRun(told, samples, kept["provenance"], stored_because=because)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"data/live/run.json: {type(error).__name__}: {error}; restore it from git") from None
 
