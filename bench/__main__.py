@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-from bench import compare, growth, sweep, use
+from bench import compare, growth, live, sweep, use
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
@@ -25,6 +25,8 @@ def main() -> None:
     sweeps = sweep.run()
     first_use = use.run()
     result, samples = compare.run()
+    for kept, more in zip((result["rows"], samples), live.run(), strict=True):
+        kept += more
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):

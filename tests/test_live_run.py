@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -14,8 +17,10 @@ from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, measure
 from splicelab.evidence.live.run import crossing, keep, live
 from splicelab.evidence.live.sockets import LiveError
+from splicelab.paths import REPOSITORY
 from splicelab.show.live import CostCurves
 
+NO_SPLICE = REPOSITORY / "tests" / "no_splice.py"
 needs_splice = pytest.mark.skipif(not can_splice(), reason="this machine does not let a program splice to a socket")
 
 
@@ -49,6 +54,25 @@ def test_the_stored_run_says_so_and_has_every_part():
     figure = CostCurves.picture(run.show("cpu_kernel_ns", 1024, "cold"))
     assert "stored run" in figure.axes[0].get_title("left")
     assert_legible(figure)
+
+
+@needs_splice
+def test_a_program_that_may_not_splice_shows_the_stored_run_and_why():
+    code = "from splicelab import live; run = live(quick=True); print(run.stored_because, run.predictions.html)"
+    told = subprocess.run([sys.executable, NO_SPLICE, sys.executable, "-c", code], capture_output=True, text=True)
+    assert "three_calls: Operation not permitted" in told.stdout and "(a stored run, since " in told.stdout, told.stderr
+
+
+@needs_splice
+@pytest.mark.parametrize("after_s", [0.2, 3.0])  # while it predicts, or compiles; while it measures
+def test_an_interrupt_ends_a_run_within_a_second(after_s):
+    code = "print('begins', flush=True); from splicelab import live; live()"
+    run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.readline()
+    time.sleep(after_s)
+    run.send_signal(signal.SIGINT)
+    start_s = time.monotonic()
+    assert "KeyboardInterrupt" in run.communicate(timeout=10)[1] and time.monotonic() < start_s + 1
 
 
 def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):

@@ -26,7 +26,7 @@ SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 
 QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
 TRAILER_BYTES = 4
 FULL = {"sizes": SIZES, "processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
-QUICK = {"sizes": QUICK_SIZES, "processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
+QUICK = {"sizes": QUICK_SIZES, "processes": 5, "rounds": 4, "sample_ms": 2.0, "heats": HEATS[:1]}
 DEADLINE_S = 300
 
 

@@ -65,16 +65,17 @@ class LiveRun(Result):
     def break_even(self) -> pd.DataFrame:
         """From which payload on an alternative takes less time than plain copy, with its interval; none: NaN.
 
-        ``low`` and ``high`` take the ends of both intervals, for and against it.
+        The median over processes, and the lowest and highest process: what differs from one to the next is in it.
+        Plain copy is that of the same process, in turns.
         """
         rows = []
-        for header_bytes, heat in self.table[["header_bytes", "heat"]].drop_duplicates().itertuples(index=False):
-            costs = self.curves(header_bytes, heat)
+        for (header_bytes, heat), group in self.samples.groupby(["header_bytes", "heat"], sort=False):
+            ns = group.pivot(index="payload_bytes", columns=["alternative", "process"], values="ns_per_message")
             for name in self.ways[1:]:
-                pairs = (("ns_per_message", "ns_per_message"), ("low", "high"), ("high", "low"))
-                found = [crossing(costs[mine][name] / costs[plain][PLAIN]) for mine, plain in pairs]
-                rows.append((name, header_bytes, heat, *found))
-        return pd.DataFrame(rows, columns=["alternative", "header_bytes", "heat", "payload_bytes", "low", "high"])
+                found = (ns[name] / ns[PLAIN]).apply(crossing).fillna(np.inf)
+                rows.append((name, header_bytes, heat, found.median(), found.min(), found.max()))
+        columns = ["alternative", "header_bytes", "heat", "payload_bytes", "low", "high"]
+        return pd.DataFrame(rows, columns=columns).replace(np.inf, np.nan)
 
     @cached_property
     def parts(self) -> pd.DataFrame:
