@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from test_live import can_splice
 from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, measure
 from splicelab.evidence.live.run import crossing, keep, live
-from splicelab.evidence.live.sockets import LiveError
+from splicelab.evidence.live.sockets import LiveError, Shape
 from splicelab.paths import REPOSITORY
 from splicelab.show.live import CostCurves
 
@@ -81,6 +82,18 @@ def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
 
     monkeypatch.setattr("splicelab.evidence.live.run.forecast", refuse)
     assert live(quick=True).stored_because == "no splice here"
+
+
+def test_break_even_is_that_of_the_middle_process_between_the_others():
+    run, rows = live(stored=True), []
+    for process, cross in enumerate((4000, 16000, None)):  # from where on piecewise is measured as cheaper
+        for payload in (1000, 4000, 16000):
+            ns = {"plain_copy": 100, "piecewise": 80 if cross and payload >= cross else 125}
+            rows += [(way, 48, payload, 4, "hot", process, value) for way, value in ns.items()]
+    columns = ["alternative", *Shape._fields, "heat", "process", "ns_per_message"]
+    (even,) = replace(run, samples=pd.DataFrame(rows, columns=columns)).break_even.itertuples()
+    assert (even.alternative, even.payload_bytes, even.low) == ("piecewise", pytest.approx(8000), pytest.approx(2000))
+    assert np.isnan(even.high), "in one process it never is"
 
 
 @pytest.mark.parametrize(
