@@ -64,5 +64,4 @@ class CostCurves(Drawing):
         values = curves[cost].to_numpy()
         self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
         self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
-        where = f"{'a stored run' if result.stored_because else 'on this machine'}, {result.route}"
-        self.axes.set_title(f"Linux {result.predictions.kernel}, {where}: header {header_bytes} bytes, {heat} payload")
+        self.axes.set_title(result.title)

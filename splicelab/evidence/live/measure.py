@@ -75,8 +75,9 @@ def _child(job: dict) -> Iterator[dict]:
 def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how) -> pd.DataFrame:
     """Measure ways over sizes of header and payload (FULL says how, unless given); a row each.
 
-    Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (of a process: the median time,
-    and means, since CPU time comes in ticks), and the quartiles of its time, first_ns and third_ns. Raises LiveError where a run does not end as it must.
+    Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (of a process: the median
+    time, and means, since CPU time comes in ticks), and the quartiles of its time, first_ns and third_ns.
+    Raises LiveError where a run does not end as it must.
     """
     how, rows = FULL | how, []
     shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*how["sizes"].values())]

@@ -41,6 +41,18 @@ class LiveRun(Result):
         """A line that is the same on every machine."""
         return "live: what a message costs, see picture and table"
 
+    @property
+    def title(self) -> str:
+        """Which kernel, on which machine and route, and the shape that is shown."""
+        where = "a stored run" if self.stored_because else "on this machine"
+        shape = f"header {self.view[1]} bytes, {self.view[2]} payload"
+        return f"live, Linux {self.predictions.kernel}, {where}, {self.route}: {shape}"
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, in words; figures are in the table."""
+        return f"{self.title}; {self.view[0]} against payload, of {', '.join(self.ways)}"
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row an alternative and a shape: medians over processes, low and high of the time.
