@@ -23,7 +23,7 @@ from splicelab.progress import progress
 
 AGAIN = "plain_copy, again"  # the A/A row
 COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
-SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144)}
+SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288)}
 QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
 TRAILER_BYTES = 4
 FULL = {"sizes": SIZES, "processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
