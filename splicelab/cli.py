@@ -81,9 +81,7 @@ def live(is_json: bool, quick: bool, route: str) -> None:
     click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
     click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
     click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
-    click.echo(
-        f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none measured)\n{run.break_even}"
-    )
+    click.echo(f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none)\n{run.break_even}")
     click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
 
 

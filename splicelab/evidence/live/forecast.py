@@ -44,10 +44,7 @@ class Forecast(Result):
     skb_bytes: int = 0
     note: str = ""
 
-    @property
-    def text(self) -> str:
-        """A line that is the same on every machine."""
-        return "live: what was predicted, and what this kernel did; see table"
+    text = "live: what was predicted, and what this kernel did; see table"  # the same on every machine
 
     @property
     def html(self) -> str:
@@ -90,9 +87,7 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS,
     return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
 
 
-def predict_message(
-    way: str, shape: Shape, profile: str, acks: bool = False, skb_bytes: int = 0, route: str = "loopback"
-) -> dict[str, int]:
+def predict_message(way: str, shape: Shape, profile: str, acks=False, skb_bytes=0, route="loopback") -> dict[str, int]:
     """Return what an unprivileged program will see of one message, if its kernel does as the model.
 
     ``acks`` says whether the receiver ACKs what has left whenever a call returns, or when all have; ``skb_bytes`` is

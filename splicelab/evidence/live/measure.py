@@ -40,9 +40,7 @@ def time_way(wire: Wire, way: str, messages: int) -> list[float]:
     return [value / messages for value in (ns, *cpu_ns, counts["calls"])]
 
 
-def measure_here(
-    shape: Shape, heat: str, ways: list[str], route: str, rounds: int, sample_ms: float
-) -> dict[str, list[list[float]]]:
+def measure_here(shape: Shape, heat: str, ways: list[str], route: str, rounds: int, sample_ms: float) -> dict:
     """Return for each of the ways, and once more for plain copy, COSTS in each of the rounds, which take turns."""
     slots = {way: way for way in ways} | {AGAIN: WAYS[0]}
     with open_wire(shape, heat, route=route) as wire:

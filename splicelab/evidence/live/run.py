@@ -36,10 +36,7 @@ class LiveRun(Result):
     stored_because: str = ""
     view: tuple[str, int, str] = (COSTS[0], 48, "hot")
 
-    @property
-    def text(self) -> str:
-        """A line that is the same on every machine."""
-        return "live: what a message costs, see picture and table"
+    text = "live: what a message costs, see picture and table"  # the same on every machine
 
     @property
     def title(self) -> str:

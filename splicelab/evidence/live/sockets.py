@@ -22,12 +22,8 @@ from splicelab.kernel.world import PAGE_SIZE
 
 # include/uapi/linux: tcp.h, sockios.h; asm-generic/socket.h. Python has no names for these.
 SIOCOUTQNSD, SO_ZEROCOPY, SO_MEMINFO, WMEM_QUEUED = 0x894B, 60, 55, 5
-TCP_INFO_AT = {
-    "segments": ("I", 136),
-    "data segments": ("I", 156),
-    "bytes sent": ("Q", 200),
-    "bytes sent again": ("Q", 208),
-}
+TCP_INFO_AT = {"segments": ("I", 136), "data segments": ("I", 156)}
+TCP_INFO_AT |= {"bytes sent": ("Q", 200), "bytes sent again": ("Q", 208)}
 DEADLINE_S = 5
 ROUTES = ("loopback", "veth")
 HEATS = ("hot", "cold")  # the same payload again and again, or in turn from so many bytes of a file
@@ -125,13 +121,7 @@ class Wire:
 
 @contextmanager
 def open_wire(
-    shape: Shape,
-    heat: str = "hot",
-    *,
-    side=loops,
-    host: str = "127.0.0.1",
-    buffer_bytes: int = 0,
-    route: str = "loopback",
+    shape: Shape, heat: str = "hot", *, side=loops, host="127.0.0.1", buffer_bytes: int = 0, route: str = ROUTES[0]
 ) -> Iterator[Wire]:
     """Open all that messages of one shape need, ready to send, and close it again, whatever happens.
 
