@@ -147,6 +147,21 @@ def test_a_receiver_that_never_reads_ends_at_the_deadline(way, monkeypatch):
             wire.put(way, 1000)
 
 
+def test_a_connection_lasts_no_longer_than_it_may(monkeypatch):
+    monkeypatch.setattr(sockets, "LONGEST_S", 0.2)
+    with open_wire(SMALL) as wire, pytest.raises(LiveError, match="live: (plain_copy|receiver): "):
+        wire.send("plain_copy", 1 << 24)
+
+
+def test_bytes_that_come_too_slowly_are_a_sentence(monkeypatch):
+    with open_wire(SMALL) as wire:
+        received = wire.begin(2)
+        wire.put("plain_copy", 1)
+        monkeypatch.setattr(sockets, "DEADLINE_S", 0.1)
+        with pytest.raises(LiveError, match="live: receiver: Connection timed out"):
+            wire.finish(received)
+
+
 def test_wrong_bytes_are_noticed():
     with open_wire(SMALL) as wire:
         wire.meant[100] += 1

@@ -8,8 +8,10 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
+from errno import ETIMEDOUT
+from threading import Timer
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +26,7 @@ from splicelab.kernel.world import PAGE_SIZE
 SIOCOUTQNSD, SO_ZEROCOPY, SO_MEMINFO, WMEM_QUEUED = 0x894B, 60, 55, 5
 TCP_INFO_AT = {"segments": ("I", 136), "data segments": ("I", 156)}
 TCP_INFO_AT |= {"bytes sent": ("Q", 200), "bytes sent again": ("Q", 208)}
-DEADLINE_S = 5
+DEADLINE_S, LONGEST_S = 5, 60  # that a call, and that a connection may last
 ROUTES = ("loopback", "veth")
 HEATS = ("hot", "cold")  # the same payload again and again, or in turn from so many bytes of a file
 COLD_BYTES, PIPE_BYTES = 1 << 26, 1 << 20
@@ -80,7 +82,8 @@ class Wire:
 
     def finish(self, received: Future) -> None:
         """Wait for the last byte; raise LiveError where it did not come, or bytes came wrong."""
-        ended = received.result(2 * DEADLINE_S)
+        wait([received], 2 * DEADLINE_S)
+        ended = received.result() if received.done() else -ETIMEDOUT
         if ended or self.state[1]:
             wrong = f"{self.state[1]} of {self.state[0]} bytes came wrong"
             raise LiveError(f"live: receiver: {os.strerror(-ended) if ended else wrong}")
@@ -92,11 +95,15 @@ class Wire:
         self.finish(received)
         return counts
 
-    def close(self) -> None:
-        """End the connection, and with it the thread."""
+    def cut(self) -> None:
+        """End the connection: whoever waits for it wakes up."""
         for end in (self.sender, self.receiver):
             with suppress(OSError):  # the peer may have reset it
                 end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the connection, and with it the thread."""
+        self.cut()
         self.thread.shutdown()
         self.kept = ()  # the mapping of the file has a descriptor of its own
 
@@ -178,6 +185,10 @@ def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side, buf
     wire = Wire(sender, receiver, job, meant, side)
     wire.kept = small, pages, mapped
     stack.callback(wire.close)
+    longest = Timer(LONGEST_S, wire.cut)
+    longest.start()
+    stack.callback(longest.join)
+    stack.callback(longest.cancel)
     return wire
 
 
