@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from bench import compare, growth, sweep, use
+from bench import compare, growth, live, sweep, use
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
 from splicelab.evidence.timed.unit_costs import keep, unit_costs
@@ -20,6 +20,8 @@ def main() -> None:
     sweeps = sweep.run()
     first_use = use.run()
     result, samples = compare.run()
+    for kept, more in zip((result["rows"], samples), live.run(), strict=True):
+        kept += more
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):

@@ -31,7 +31,7 @@ PAGE_BYTES = 4096
 MESSAGES = 2048
 SAMPLES = 201
 SAMPLE_MS, MESSAGE_SAMPLE_MS = 1.0, 5.0
-BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01}
+BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01, "live": 1 / 0.95}
 SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
 
 

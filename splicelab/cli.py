@@ -112,23 +112,24 @@ def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
 @commands.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
 @click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
-def live(is_json: bool, quick: bool) -> None:
+@click.option("--route", default="loopback", help="loopback, or veth: two network namespaces made for the run (root).")
+def live(is_json: bool, quick: bool, route: str) -> None:
     """Send the alternatives to this kernel over loopback: predicted first, then measured."""
     from splicelab.evidence.live.run import live as run_live
 
-    run = run_live(quick)
+    run = run_live(quick=quick, route=route)
     if is_json:
         return click.echo(json.dumps(run.plain()))
     if run.stored_because:
         click.echo(f"a stored run: {run.stored_because}")
     told = run.predictions.table
-    click.echo(f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.provenance}")
+    click.echo(
+        f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.route}; {run.provenance}"
+    )
     click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
     click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
     click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
-    click.echo(
-        f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none measured)\n{run.break_even}"
-    )
+    click.echo(f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none)\n{run.break_even}")
     click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
 
 
