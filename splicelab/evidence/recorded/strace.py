@@ -1,4 +1,4 @@
-"""What strace -f -ttt writes, as calls on TCP sockets: unfinished and resumed ones, threads, partial results, errors."""
+"""What strace -f -ttt writes, as calls on TCP sockets: unfinished and resumed, of threads, partial, refused."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,9 @@ from splicelab.errors import InputError
 from splicelab.evidence.recorded.trace_lines import FLAGS, MAX_READ_BYTES, TracedCall
 
 LINE = re.compile(r"(?:\[pid +(\d+)\] |(\d+) +)?(\d{9,12}\.\d{3,9}) (.*)")
-CALL = re.compile(r"(\w+)\((.*)\) += (-?\d{1,19}|\?|0x[0-9a-f]+)(?:<((?:->|[^>])*)>)?(?: (?:\?|E[A-Z0-9]+) \(.*\)| \(.*\))?")
+CALL = re.compile(
+    r"(\w+)\((.*)\) += (-?\d{1,19}|\?|0x[0-9a-f]+)(?:<((?:->|[^>])*)>)?(?: (?:\?|E[A-Z0-9]+) \(.*\)| \(.*\))?"
+)
 TOOK = re.compile(r" <\d+\.\d+>$")  # of strace -T
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')
 FD = r"(\d+)(?:<((?:->|[^>])*)>)?(?:\(deleted\))?"

@@ -1,4 +1,4 @@
-"""A reader's own trace as a stream of calls, in constant memory: the CSV that data/README.md describes, or strace's text."""
+"""A reader's own trace as a stream of calls, in constant memory: CSV as data/README.md has it, or strace's text."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ TIME, SOCKET = pattern(r"\d{1,12}(\.\d{1,9})?"), pattern("[!-~]{1,120}")
 class TracedCall(NamedTuple):
     """One call on a socket, with what TCP took of it; ``line`` is where it stands in the file.
 
-    A call that sends is one of SENDS; others are one of OPTIONS, recv, close, refused (an error), elsewhere (no socket).
+    A call that sends is one of SENDS; others: one of OPTIONS, recv, close, refused (an error), elsewhere (no socket).
     """
 
     line: int
@@ -98,7 +98,9 @@ def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
             raise InputError(f"line {number}: {len(texts)} columns, not the {len(COLUMNS)}: {','.join(COLUMNS)}")
         for field, text, form in zip(COLUMNS, texts, (TIME, SOCKET), strict=False):
             if not form.fullmatch(text):
-                raise InputError(f"line {number}: {field}: {text!r:.60} is not {'seconds' if form is TIME else 'a name'}")
+                raise InputError(
+                    f"line {number}: {field}: {text!r:.60} is not {'seconds' if form is TIME else 'a name'}"
+                )
         try:
             call, *what = _what(*texts[2:])
         except ValidationError as error:
@@ -123,7 +125,7 @@ def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def open_trace(source: str | Path | dict) -> Iterator[tuple[str, BinaryIO, int]]:
-    """Open a trace: name, file and bytes; InputError for what is no file, an upload (as ipywidgets has it) too large."""
+    """Open a trace: name, file and bytes; InputError for what is no file, and for an upload that is too large."""
     if isinstance(source, dict):
         content = bytes(source["content"])
         if len(content) > UPLOAD_BYTES:
@@ -131,7 +133,9 @@ def open_trace(source: str | Path | dict) -> Iterator[tuple[str, BinaryIO, int]]
         yield source["name"], BytesIO(content), len(content)
         return
     try:
-        with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:  # no FIFO waits
+        with open(
+            source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
+        ) as file:  # no FIFO waits
             there = os.fstat(file.fileno())
             if not stat.S_ISREG(there.st_mode):
                 raise InputError(f"{source}: not a regular file")
@@ -161,3 +165,17 @@ def read_calls(source: str | Path | dict) -> Iterator[TracedCall]:
                 raise InputError(f"line 1: neither the columns {','.join(COLUMNS)} nor a line of strace -ttt")
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
+
+
+def csv_lines(source: str | Path | dict) -> Iterator[str]:
+    """Yield a trace as lines of CSV: what strace wrote becomes a file to share, without its strings and paths."""
+    yield ",".join(COLUMNS)
+    for call in read_calls(source):
+        if call.call != "elsewhere":
+            texts = (
+                "|".join(sorted(call.flags)),
+                call.iterator,
+                "+".join(map(str, call.sizes_bytes)),
+                "+".join(call.owners),
+            )
+            yield ",".join([f"{call.time_s:.6f}", call.socket, call.call, *(text or "-" for text in texts)])
