@@ -105,10 +105,9 @@ class Gathered:
             if call.call in ("refused", "elsewhere"):
                 continue
             if (one := self.sockets.get(call.socket)) is None:
-                if call.call == "close":
+                if call.call in ("close", "recv"):
                     continue
                 one = self.sockets[call.socket] = Connection()
-                self.counts["sockets"] += 1
                 if len(self.sockets) > MOST_SOCKETS:
                     self._leave(next(iter(self.sockets)), None)
             if call.call in SENDS:
@@ -129,6 +128,7 @@ class Gathered:
             if one.parts and call.time_s - one.last.time_s >= self.pause_s:
                 self._finish(one)
             self._acked(one, call.time_s)
+        self.counts["sockets"] += one.last is None
         is_more = not call.flags.isdisjoint(("MORE", "NOTLAST"))
         self.counts["more"] += is_more
         sent_bytes = sum(call.sizes_bytes)
