@@ -16,7 +16,8 @@ from splicelab.kernel.world import PAGE_SIZE
 ACK_S, TIMER_S = 0.04, 0.2  # a delayed ACK comes at the latest, what MORE holds leaves by the timer
 MOST_SOCKETS, MOST_WAITS, MOST_EXACT, MOST_SHAPES = 1 << 16, 1000, 256, 768
 MOST_CALLS, MOST_PIECES, MOST_BYTES, ROUND_BYTES = 128, 256, 1 << 19, 1 << 16
-NAGLE, MORE, CORK = "Nagle: an ACK", "MORE left set: the timer", "a cork left in: the timer"
+NAGLE, CORK = "Nagle: an ACK", "a cork left in: the timer"
+MORE, MORE_BEHIND = "MORE left set: the timer", "MORE left set: an ACK or the timer"  # something is in flight before it
 ATTACHES = ("sendfile", "splice", "sendpage")
 
 Part = tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]  # copy or splice, (bytes, owner) of segments, flags
@@ -75,7 +76,11 @@ class Connection:
         """Let leave what may: full segments, and the rest unless something holds it."""
         tail_bytes = self.held % mss
         self.in_flight |= self.held >= mss
-        self.why = why or (NAGLE if self.is_small and not self.is_nodelay else "")
+        self.why = (
+            MORE_BEHIND
+            if why == MORE and self.in_flight
+            else why or (NAGLE if self.is_small and not self.is_nodelay else "")
+        )
         self.held = tail_bytes if self.why else 0
         if tail_bytes and not self.why:
             self.is_small = self.in_flight = True
@@ -173,7 +178,7 @@ class Gathered:
             if one.held and one.why == NAGLE:
                 self._wait(one, now_s)
             return
-        is_released = one.why == NAGLE or one.in_flight and one.why == MORE or waited_s >= TIMER_S
+        is_released = one.why in (NAGLE, MORE_BEHIND) or waited_s >= TIMER_S
         if is_released or not is_received:
             self._wait(one, now_s)
         one.held *= not is_released

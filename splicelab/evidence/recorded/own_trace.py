@@ -17,12 +17,13 @@ from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.tally import Tally, total
 from splicelab.evidence.recorded.own_messages import TIMER_S, Gathered, Shape, Wait
 from splicelab.evidence.recorded.trace_lines import SENDS, read_calls
+from splicelab.paths import data_path
 from splicelab.progress import progress
 from splicelab.recipes import Segment, Send
 from splicelab.result import Result
 from splicelab.tables import Whole, checked
 
-MAY_END = "more"
+MAY_END, STORED = "more", ("nginx", "nbdkit")
 ENDS = {True: "a pause of {:g} s", False: "a call without MORE, the cork's end or a pause of {:g} s"}
 
 
@@ -138,14 +139,14 @@ def own_trace(path: Any, message_ends: float | str = MAY_END, mtu: Whole = 65536
     """Read a trace of your own program, as strace writes it or as CSV: its messages, their shapes, and who waited.
 
     A message ends with a call without MORE ("more", also a cork's end or a pause of 0.2 s), or with a pause of so many
-    seconds. ``path`` may be what ipywidgets' FileUpload has of a file, up to 8 MiB. data/README.md says how a trace is
-    made. Raises InputError, ``FILE: line N: FIELD: what is wrong``.
+    seconds. ``path`` may be the name of a stored trace, one of STORED, or what ipywidgets' FileUpload has of a file, up to
+    8 MiB. data/README.md says how a trace is made. Raises InputError, ``FILE: line N: FIELD: what is wrong``.
 
     Examples
     --------
     >>> from splicelab import own_trace
-    >>> own_trace("data/traces/nginx.strace").table["times"].sum()
-    7
+    >>> own_trace("nginx").table["times"].sum()
+    8
     """
     mss, is_more = segment_bytes(mtu)[0], message_ends == MAY_END
     if not is_more:
@@ -158,10 +159,10 @@ def own_trace(path: Any, message_ends: float | str = MAY_END, mtu: Whole = 65536
                 else f"message_ends: {message_ends!r:.60} is neither more nor seconds"
             )
             raise InputError(str(said)) from None
+    if isinstance(path, str) and path in STORED:
+        path = data_path("traces", f"{path}.strace")
     found = Gathered(mss, TIMER_S if is_more else float(message_ends), not is_more).gather(read_calls(path))
     name = path["name"] if isinstance(path, dict) else Path(path).name
     if not found.counts["messages"]:
-        raise InputError(
-            f"{name}: line 1: call: none in the file sends on a TCP socket; data/README.md says how it is made"
-        )
+        raise InputError(f"{name}: line 1: call: none in the file sends on a TCP socket (data/README.md: Own traces)")
     return OwnTrace(name, int(mtu), found)
