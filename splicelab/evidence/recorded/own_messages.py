@@ -14,10 +14,11 @@ from splicelab.evidence.recorded.trace_lines import SENDS, TracedCall
 from splicelab.kernel.world import PAGE_SIZE
 
 ACK_S, TIMER_S = 0.04, 0.2  # a delayed ACK comes at the latest, what MORE holds leaves by the timer
-MOST_SOCKETS, MOST_WAITS, MOST_EXACT, MOST_SHAPES = 1 << 16, 1000, 256, 768
+MOST_SOCKETS, MOST_WAITS, MOST_EXACT, MOST_SHAPES = 1 << 16, 1000, 512, 1024
 MOST_CALLS, MOST_PIECES, MOST_BYTES, ROUND_BYTES = 128, 256, 1 << 19, 1 << 16
 NAGLE, CORK = "Nagle: an ACK", "a cork left in: the timer"
 MORE, MORE_BEHIND = "MORE left set: the timer", "MORE left set: an ACK or the timer"  # something is in flight before it
+WAITS_FOR = (NAGLE, MORE, MORE_BEHIND, CORK)
 ATTACHES = ("sendfile", "splice", "sendpage")
 
 Part = tuple[str, tuple[tuple[int, str], ...], tuple[str, ...]]  # copy or splice, (bytes, owner) of segments, flags

@@ -135,11 +135,11 @@ def as_message(shape: Shape) -> OwnMessage:
 
 
 @checked
-def own_trace(path: Any, message_ends: float | str = MAY_END, mtu: Whole = 65536) -> OwnTrace:
+def own_trace(path: str | Path | dict[str, Any], message_ends: float | str = MAY_END, mtu: Whole = 65536) -> OwnTrace:
     """Read a trace of your own program, as strace writes it or as CSV: its messages, their shapes, and who waited.
 
     A message ends with a call without MORE ("more", also a cork's end or a pause of 0.2 s), or with a pause of so many
-    seconds. ``path`` may be the name of a stored trace, one of STORED, or what ipywidgets' FileUpload has of a file, up to
+    seconds. ``path`` may be the name of a stored trace, or what ipywidgets' FileUpload has of a file, up to
     8 MiB. data/README.md says how a trace is made. Raises InputError, ``FILE: line N: FIELD: what is wrong``.
 
     Examples
@@ -162,7 +162,7 @@ def own_trace(path: Any, message_ends: float | str = MAY_END, mtu: Whole = 65536
     if isinstance(path, str) and path in STORED:
         path = data_path("traces", f"{path}.strace")
     found = Gathered(mss, TIMER_S if is_more else float(message_ends), not is_more).gather(read_calls(path))
-    name = path["name"] if isinstance(path, dict) else Path(path).name
+    name = str(path.get("name"))[:80] if isinstance(path, dict) else Path(path).name
     if not found.counts["messages"]:
-        raise InputError(f"{name}: line 1: call: none in the file sends on a TCP socket (data/README.md: Own traces)")
+        raise InputError(f"{name}: line 1: call: none sends on a TCP socket (data/README.md: Own traces)")
     return OwnTrace(name, int(mtu), found)

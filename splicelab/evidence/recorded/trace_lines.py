@@ -23,7 +23,7 @@ OPTIONS = ("cork", "uncork", "nodelay", "nagle")
 FLAGS = {"MORE": 0x8000, "EOR": 0x80, "NOTLAST": 0x20000, "SPLICE_PAGES": 0x8000000}
 FLAGS |= {"DONTWAIT": 0x40, "NOSIGNAL": 0x4000, "ZEROCOPY": 0x4000000}  # these do not change what is asked here
 MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 << 16, 8 << 20
-TIME, SOCKET = pattern(r"\d{1,12}(\.\d{1,9})?"), pattern("[!-~]{1,120}")
+TIME, SOCKET = pattern(r"[0-9]{1,12}(\.[0-9]{1,9})?"), pattern("[!-~]{1,120}")
 
 
 class TracedCall(NamedTuple):
@@ -68,7 +68,7 @@ class _What(BaseModel):
     call: Literal[*SENDS, *OPTIONS, "recv", "close", "refused"]
     flags: Annotated[str, Field(max_length=200, pattern=r"^(-|[A-Z_|]+|0x[0-9a-fA-F]{1,8})$"), AfterValidator(_flags)]
     iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"]
-    segment_sizes: Annotated[str, Field(pattern=r"^(-|\d{1,10}(\+\d{1,10})*)$"), AfterValidator(_sizes)]
+    segment_sizes: Annotated[str, Field(pattern=r"^(-|[0-9]{1,10}(\+[0-9]{1,10})*)$"), AfterValidator(_sizes)]
     owner: Annotated[str, AfterValidator(lambda text: tuple(text.split("+")))]
 
     @model_validator(mode="after")
@@ -127,10 +127,12 @@ def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
 def open_trace(source: str | Path | dict) -> Iterator[tuple[str, BinaryIO, int]]:
     """Open a trace: name, file and bytes; InputError for what is no file, and for an upload that is too large."""
     if isinstance(source, dict):
-        content = bytes(source["content"])
-        if len(content) > UPLOAD_BYTES:
-            raise InputError(f"{source['name']}: more than {UPLOAD_BYTES >> 20} MiB; use splicelab trace for it")
-        yield source["name"], BytesIO(content), len(content)
+        name, content = str(source.get("name"))[:80], source.get("content")
+        if not isinstance(content, bytes | memoryview) or len(content) > UPLOAD_BYTES:
+            raise InputError(
+                f"{name}: no content, or more than {UPLOAD_BYTES >> 20} MiB: splicelab trace takes any size"
+            )
+        yield name, BytesIO(content), len(content)
         return
     try:
         with open(
