@@ -4,6 +4,7 @@ import importlib
 import json
 import pkgutil
 import time
+from contextlib import suppress
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from splicelab.callers import load_callers
 from splicelab.evidence.counted import fragments, lifetimes
 from splicelab.evidence.counted.predict import predict
 from splicelab.evidence.counted.run import run
+from splicelab.evidence.live.forecast import forecast
+from splicelab.evidence.live.sockets import LiveError
 from splicelab.evidence.recorded.recordings import operations, recordings
 from splicelab.evidence.timed import unit_costs
 from splicelab.kernel import copy
@@ -21,7 +24,7 @@ from splicelab.kernel.world import new_world
 
 
 def call_every_kernel() -> None:
-    """Send, predict, live, fill, copy: as little of each as there is."""
+    """Send, predict, live, fill, copy, call this kernel: as little of each as there is."""
     run(load_callers()["siw"], BUILT_IN[0])  # one chooser: all alternatives
     kinds = {recorded.kind: recorded.scenario for recorded in recordings()}
     first = kinds["plain"].messages[0]
@@ -41,6 +44,8 @@ def call_every_kernel() -> None:
     unit_costs.alloc_loop(new_world(), 0, 48, 1)
     unit_costs.atomic_loop(one, 1)
     unit_costs.chase_loop(one, one, 1)
+    with suppress(LiveError):  # where sockets or splice are not permitted nobody will call these
+        forecast((1024,))
 
 
 def uncompiled() -> list[str]:

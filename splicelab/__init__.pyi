@@ -2,6 +2,8 @@
 
 from . import own as own
 from .callers import load_callers as load_callers
+from .claims import history as history
+from .claims import verdict as verdict
 from .evidence.counted.compare import compare as compare
 from .evidence.counted.compare import held_until_ack as held_until_ack
 from .evidence.counted.fragments import fill as fill

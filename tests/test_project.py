@@ -22,7 +22,7 @@ FLOORS = [  # from the ground up: a module imports its own floor and those befor
     ("alternatives", "own"),
     ("evidence",),
     ("show",),
-    ("cli", "doctor", "__main__"),
+    ("claims", "cli", "doctor", "__main__"),
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}

@@ -1,4 +1,4 @@
-"""The debate as tables: claims, positions, what happened later, lines of code. Every row has its link."""
+"""The debate as tables: claims and evidence, positions, what happened later, lines of code; every row has its link."""
 
 from typing import Annotated, Literal
 
@@ -20,6 +20,7 @@ _Count = Annotated[Annotated[int, Field(ge=0, lt=1 << 31)] | None, BeforeValidat
 _Day = _like(r"20\d\d-[01]\d(-[0-3]\d)?")
 _Link = _like(r"https://(lore|git)\.kernel\.org/\S+")
 _Claims = _like(r"(C([1-9]|1[0-4])( C([1-9]|1[0-4]))*)?")
+_Names = _like(r"([a-z_]+( [a-z_]+)*)?")
 _Trigger = Literal["slab", "caller_frag", "caller_check", "core", "none"]
 _Alternative = Literal["copy_in_stack", "piecewise", "fix_callers"]
 
@@ -28,17 +29,24 @@ _TABLES = {
     # A claim of the thread in our words, how it can be tested, and the numbers of the notebooks that do.
     "claims": {
         "id": _like(r"C\d+"), "who": _Text, "date": _Day, "link": _Link, "claim": _Text, "test": _Text,
-        "notebooks": _like(r"(\d\d( \d\d)*)?"),
+        "notebooks": _like(r"(\d\d( \d\d)*)?"), "verdict": Literal["supported", "refuted", "depends"],
+        "boundary": _Text, "rests_on": _like(r"[a-z]+( [a-z]+)*"),
+    },
+    # A piece of evidence for a claim: its kind, what it says, and the call that shows it and is then True.
+    "evidence": {
+        "id": _like(r"C\d+[a-z]"), "kind": Literal["counted", "orders", "timed", "live", "recorded", "history"],
+        "says": _Text, "call": _Text,
     },
     # What one mail argues for, in our words, and the claims it bears on.
     "thread": {
         "id": _like(r"M\d+"), "author": _Text, "date": _Day, "link": _Link, "position": _Text, "claims": _Claims,
     },
-    # A later change or bug, and what set it off: slab memory, the caller's own fragments or checks, the core.
+    # A later change or bug, what set it off (slab memory, the caller's own fragments or checks, the core), which
+    # alternatives would have avoided or caused it, and, where the model can run it, what a call shows of it.
     "outcome": {
         "event": _Text, "date": _Day, "release": _like(r"(6\.\d+)?"), "commits": _like("([0-9a-f]{12} ?)*"),
         "files": _Text, "kind": Literal["merge", "change", "fix"], "trigger": _Trigger, "cause": _Text,
-        "claims": _Claims, "link": _Link,
+        "claims": _Claims, "link": _Link, "avoided_by": _Names, "caused_by": _Names, "shown": str, "run": str,
     },
     # Lines of a change as posted; insertions and deletions are empty where only their sum is known.
     "lines_of_code": {
@@ -48,7 +56,7 @@ _TABLES = {
 }  # fmt: skip
 
 
-def debate(name: Literal["claims", "thread", "outcome", "lines_of_code"]) -> pd.DataFrame:
+def debate(name: Literal["claims", "evidence", "thread", "outcome", "lines_of_code"]) -> pd.DataFrame:
     """Return data/NAME.csv as a table in the file's order; InputError names file, row and field.
 
     Examples

@@ -1,0 +1,141 @@
+"""The verdict on each claim in one place, and what came later: said in data/, and shown again by running it.
+
+Calls stand in data/evidence.csv and data/outcome.csv as a reader would type them after ``from splicelab import ...``.
+They are parsed (simpleeval walks over the syntax tree), and can call only public names and a few of Python's own.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+import pandas as pd
+from simpleeval import EvalWithCompoundTypes
+
+from splicelab.errors import InputError, one_of
+from splicelab.evidence.debate.tables import debate
+from splicelab.progress import progress
+from splicelab.result import Result
+
+PYTHON = (len, set, sorted, min, max)
+FAILS = {True: "", False: " FAILS"}
+
+
+class Piece(NamedTuple):
+    """A piece of evidence, and whether its call was true just now."""
+
+    kind: str
+    says: str
+    call: str
+    holds: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Verdicts(Result):
+    """Claims with their verdict, each with the evidence that it rests on, run again."""
+
+    claims: pd.DataFrame
+    pieces: dict[str, list[Piece]]
+
+    def of(self, claim: str) -> str:
+        """Return supported, refuted or depends; "open" where a piece of evidence is missing or does not hold."""
+        rests_on, pieces = self.claims.rests_on[claim].split(), self.pieces[claim]
+        is_whole = [piece.kind for piece in pieces] == rests_on and len(set(rests_on)) > 1
+        return self.claims.verdict[claim] if is_whole and all(piece.holds for piece in pieces) else "open"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each piece of evidence."""
+        rows = [(claim, self.of(claim), *piece) for claim, pieces in self.pieces.items() for piece in pieces]
+        return pd.DataFrame(rows, columns=["claim", "verdict", *Piece._fields]).set_index("claim")
+
+    @property
+    def text(self) -> str:
+        """A verdict a paragraph: its boundary, and a line for each piece of evidence."""
+        lines = []
+        for claim, pieces in self.pieces.items():
+            lines.append(f"{claim} {self.of(claim)}. {self.claims.boundary[claim]}")
+            lines += [f"  {piece.kind}{FAILS[piece.holds]}: {piece.says}" for piece in pieces]
+        return "\n".join(lines)
+
+    @property
+    def html(self) -> str:
+        """The same as a table, where each call opens below what it shows."""
+        rows = [("claim", "verdict", "evidence, run again")]
+        for claim, pieces in self.pieces.items():
+            told = self.claims.loc[claim]
+            said = [f"<i>{one.kind}{FAILS[one.holds]}:</i> {escape(one.says)}" for one in pieces]
+            shown = [
+                f"<details><summary>{words}</summary><code>{escape(one.call)}</code></details>"
+                for words, one in zip(said, pieces, strict=True)
+            ]
+            who = f"<a href='{escape(told.link)}'>{escape(told.who)}, {told.date}</a>"
+            heading = f"<b>{claim}</b> {escape(told.claim)} ({who})"
+            rows.append((heading, f"<b>{self.of(claim)}.</b> {escape(told.boundary)}", "".join(shown)))
+        look = "style='text-align:left;vertical-align:top'"
+        cells = ("".join(f"<td {look}>{cell}</td>" for cell in row) for row in rows)
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+@dataclass(frozen=True, repr=False)
+class History(Result):
+    """What happened after the thread: a row an event, and whether what a run shows of it held just now."""
+
+    table: pd.DataFrame
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """How many of the later fixes each alternative would have avoided, and how many it would have caused."""
+        fixes = self.table[self.table.kind == "fix"]
+        sides = {side: fixes[side].str.split().explode().value_counts() for side in ("avoided_by", "caused_by")}
+        return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")
+
+    @property
+    def text(self) -> str:
+        """What was run, a line an event, and the counts."""
+        told = self.table[self.table.run != ""]
+        lines = [f"{row.date}{FAILS[row.holds]} {event}: {row.shown}" for event, row in told.iterrows()]
+        return "\n".join([*lines, self.counts.to_string()])
+
+
+def verdict(*claims: str) -> Verdicts:
+    """Run the evidence for claims again (all fourteen where none is named), and return what can be said of them.
+
+    Raises InputError for a claim that is not known, and for a call in data/evidence.csv that cannot be made.
+
+    Examples
+    --------
+    >>> from splicelab import verdict
+    >>> verdict("C11").of("C11")
+    'supported'
+    """
+    known = debate("claims")
+    pieces: dict[str, list[Piece]] = {one_of("claim", claim, known.index): [] for claim in claims or known.index}
+    rows = [(key, row) for key, row in debate("evidence").iterrows() if key[:-1] in pieces]
+    for key, row in progress("evidence", rows) if len(pieces) > 4 else rows:
+        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, holds(row.call, f"evidence.csv: {key}: call")))
+    return Verdicts(known.loc[list(pieces)], pieces)
+
+
+def history() -> History:
+    """Run each later change and bug again that the model can express, as it was and as it was fixed.
+
+    Examples
+    --------
+    >>> from splicelab import history
+    >>> history().counts.loc["copy_in_stack"].to_dict()
+    {'avoided_by': 5, 'caused_by': 1}
+    """
+    table = debate("outcome")
+    held = [holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
+    return History(table.assign(holds=held))
+
+
+def holds(call: str, where: str) -> bool:
+    """Return whether a call is true; InputError, with where it stands, if it cannot be made."""
+    import splicelab
+
+    functions = {name: getattr(splicelab, name) for name in splicelab.__all__ if name != "own"}
+    try:
+        return bool(EvalWithCompoundTypes(functions=functions | {one.__name__: one for one in PYTHON}).eval(call))
+    except Exception as error:
+        raise InputError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from None
