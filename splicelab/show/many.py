@@ -36,7 +36,7 @@ def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
         shades = [[value / top for value, top in zip(row, most, strict=True)] for row in values]
         axes.imshow(shades, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
         axes.set_title(key.replace("_", " "), fontsize=10)
-        axes.set_xticks(range(len(MEASURES)), MEASURES, fontsize=9, rotation=35)
+        axes.set_xticks(range(len(MEASURES)), MEASURES, fontsize=9, rotation=90)
         axes.set_yticks(range(len(names)), [name.replace("_", " ") if place % COLUMNS == 0 else "" for name in names])
         axes.tick_params(length=0, labelsize=9)
         axes.spines[:].set_visible(False)

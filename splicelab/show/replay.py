@@ -20,13 +20,13 @@ class ReplayDrawing(Drawing):
         self.figure, panels = new_figure(9.5, 3.6, 1, 2)
         self.squares, self.lines, self.sums = [], [], []
         for axes, kernel in zip(panels, KERNELS, strict=True):
-            axes.set(xlim=(0, 1), ylim=(ROWS + 2.4, -1), xticks=[], yticks=[])
+            axes.set(xlim=(0, 1), ylim=(ROWS + 3.4, -1), xticks=[], yticks=[])
             axes.set_title(f"Linux {KERNELS[kernel]}")
             axes.set_xlabel(axis_label("grey copies, blue attaches", RECORDED))
             axes.spines[:].set_visible(False)
             self.squares.append(axes.barh(range(ROWS), 0.025, 0.55).patches)
             self.lines.append([axes.text(0.045, row, "", va="center", in_layout=False) for row in range(ROWS)])
-            self.sums.append(axes.text(0, ROWS + 2.2, "", va="bottom", in_layout=False))
+            self.sums.append(axes.text(0, ROWS + 3.2, "", va="bottom", in_layout=False))
         self.moving = [artist for part in (*self.squares, *self.lines, self.sums) for artist in part]
 
     def update(self, result: Replay) -> None:
@@ -43,4 +43,7 @@ class ReplayDrawing(Drawing):
             was, said = result.counts[kernel]
             form = "calls {:,}, bytes copied {:,}, attached {:,}, pushes {:,}"
             model = "the same" if was == said else form.format(*said)
-            total.set(text=f"{form.format(*was)}\nmodel: {model}", color=SAME if was == said else OTHER)
+            total.set(
+                text=f"{result.memory[kernel]}\n{form.format(*was)}\nmodel: {model}",
+                color=SAME if was == said else OTHER,
+            )

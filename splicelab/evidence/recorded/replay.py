@@ -10,7 +10,7 @@ import pandas as pd
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.compare import Comparison, compare
-from splicelab.evidence.counted.run import FLAGS
+from splicelab.evidence.counted.run import FLAGS, known_callers
 from splicelab.evidence.recorded.recordings import operations
 from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.result import Result
@@ -72,13 +72,15 @@ def model_of(op, key: str, kernel: str) -> Comparison:
 class Replay(Result):
     """An operation on both kernels: ``counts`` (calls, copied, attached bytes, pushes; recorded and of the model).
 
-    ``lines`` are (how many side by side, recorded call or None, the model's or None), by kernel.
+    ``memory`` is whose it is, as read in the sources. ``lines`` are (how many side by
+    side, recorded call or None, the model's or None), by kernel.
     """
 
     operation: str
     payload_bytes: int
     lines: dict[str, list[tuple[int, Call | None, Call | None]]]
     counts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    memory: dict[str, str]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -124,11 +126,14 @@ def replay(operation: str, payload_bytes: int) -> Replay:
     sizes = sorted({size_bytes for _, size_bytes in found})
     if payload_bytes not in sizes:
         raise InputError(f"payload: {operation} was recorded with {', '.join(map(str, sizes))} bytes")
-    lines, counts = {}, {}
+    lines, counts, memory = {}, {}, {}
     for kernel, release in KERNELS.items():
         op = found[release, payload_bytes]
         told = model_of(op, row_of(op), kernel)
-        tally = told.tallies["piecewise"]
+        tally, row = told.tallies["piecewise"], known_callers()[told.caller]
+        owners = {"header": getattr(row, f"header_owner_{kernel.replace('.', '_')}"), "head": row.head_owner}
+        owners |= {"payload": row.payload_owner, "trailer": row.trailer_owner}
+        memory[kernel] = ", ".join(f"{piece}: {owner}" for piece, owner in owners.items() if owner != "none")
         was = recorded_calls(op)
         said = [(method, size_bytes, tuple(sorted(flags))) for method, size_bytes, flags in told.calls["piecewise"]]
         lines[kernel] = [(len(list(group)), *pair) for pair, group in groupby(_aligned(was, said))]
@@ -136,7 +141,7 @@ def replay(operation: str, payload_bytes: int) -> Replay:
         recorded = (len(was), op.copied_bytes, attached_bytes, op.pushes)
         model_bytes = tally.spliced_bytes + tally.sendpages_bytes
         counts[kernel] = recorded, (len(said), tally.copied_bytes, model_bytes, tally.tcp_push)
-    return Replay(operation, payload_bytes, lines, counts)
+    return Replay(operation, payload_bytes, lines, counts, memory)
 
 
 def _aligned(was: list[Call], said: list[Call]) -> Iterator[tuple[Call | None, Call | None]]:
