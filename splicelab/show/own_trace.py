@@ -25,6 +25,8 @@ class OwnTraceDrawing(Drawing):
             self.words.append(shapes.text(0, row - 0.3, "", fontsize=9.5, va="bottom", in_layout=False))
         waits.set(xscale="log", xlim=(LEAST_S, 10), ylim=(len(WAITS_FOR) - 0.3, -0.7), yticks=[])
         waits.set_xlabel(axis_label("longest wait, s", RECORDED))
+        waits.set_xticks([1e-4, 1e-2, 1], ["0.0001", "0.01", "1"])
+        waits.minorticks_off()
         waits.axvline(0.04, color="#d9d9d9")
         waits.axvline(0.2, color="#d9d9d9")
         self.longest = waits.barh(range(len(WAITS_FOR)), LEAST_S, 0.3, color=OWNERS["copied"].colour).patches
