@@ -26,7 +26,7 @@ def uploaded(name, content):
 
 @pytest.fixture(params=["own-explorer", "own-ways-explorer"])
 def explorer(request, monkeypatch):
-    cells = ["imports", "own-explorer", "own-ways-explorer"]
+    cells = ["imports", "own-upload", "own-explorer", "own-ways-explorer"]
     monkeypatch.setitem(CELLS, "09_real_callers", cells[: cells.index(request.param) + 1])
     return explorer_of("09_real_callers")
 

@@ -145,8 +145,8 @@ def own_trace(path: str | Path | dict[str, Any], message_ends: float | str = MAY
     Examples
     --------
     >>> from splicelab import own_trace
-    >>> own_trace("nginx").table["times"].sum()
-    8
+    >>> own_trace("nginx").table["times"].tolist()
+    [4, 1, 1, 1, 1]
     """
     mss, is_more = segment_bytes(mtu)[0], message_ends == MAY_END
     if not is_more:
