@@ -25,7 +25,7 @@ def _readings(tally: Tally) -> list[int]:
 
 
 def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
-    """Draw comparisons by name: a row an alternative, a column a measure, dark for the most; empty is as above."""
+    """Draw comparisons by name: a row an alternative, a column a measure, dark for the most of it; empty is as above."""
     names = list(next(iter(compared.values())).tallies)
     cols = min(COLUMNS, len(compared))
     rows = -(-len(compared) // cols)
@@ -36,8 +36,8 @@ def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
         axes.set_visible(False)
     for place, (axes, (key, one)) in enumerate(zip(grid.flat, compared.items(), strict=False)):
         values = [_readings(one.tallies[name]) for name in names]
-        most = [max(column) or 1 for column in zip(*values, strict=True)]
-        shades = [[round(2 * value / top) for value, top in zip(row, most, strict=True)] for row in values]
+        least = np.min(values, axis=0)
+        shades = np.round(2 * (values - least) / np.maximum(np.max(values, axis=0) - least, 1))
         axes.imshow(shades, cmap="Blues", vmin=0, vmax=3.2, aspect="auto")
         axes.set_title(key.replace("_", " "), fontsize=10)
         axes.set_xticks(range(len(MEASURES)), MEASURES, fontsize=9, rotation=90)
