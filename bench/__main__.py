@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-from bench import compare, growth, sweep, use
+from bench import compare, growth, sweep, trace, use
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
@@ -24,12 +24,13 @@ def main() -> None:
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
     first_use = use.run()
+    traces = trace.run()
     result, samples = compare.run()
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use}
+    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result) + "\n")

@@ -25,7 +25,7 @@ def _readings(tally: Tally) -> list[int]:
 
 
 def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
-    """Draw comparisons by name: a row an alternative, a column a measure, dark for the most of it; empty is as above."""
+    """Draw comparisons by name: a row an alternative, a column a measure, dark is the most; empty is as above."""
     names = list(next(iter(compared.values())).tallies)
     cols = min(COLUMNS, len(compared))
     rows = -(-len(compared) // cols)
