@@ -86,10 +86,6 @@ class Connection:
         if tail_bytes and not self.why:
             self.is_small = self.in_flight = True
 
-    def acked(self) -> None:
-        """Everything that was sent has arrived."""
-        self.is_small = self.in_flight = False
-
 
 @dataclass
 class Gathered:
@@ -183,7 +179,7 @@ class Gathered:
         if is_released or not is_received:
             self._wait(one, now_s)
         one.held *= not is_released
-        one.acked()
+        one.is_small = one.in_flight = False
 
     def _wait(self, one: Connection, now_s: float | None) -> None:
         """Note bytes that were held until now; what MORE holds for a moment only is what it is for."""

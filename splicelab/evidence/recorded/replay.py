@@ -16,23 +16,13 @@ from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.result import Result
 
 RECORDED_AS = {  # which row of data/callers.csv describes what was recorded, in which direction, by which side
-    ("nvme", "read", "T"): "nvmet_tcp",
-    ("nvme", "write", "H"): "nvme_tcp",
-    ("nfs", "read", "T"): "sunrpc_server",
-    ("nfs", "write", "H"): "sunrpc_client",
-    ("iscsi", "write", "H"): "iscsi_tcp",
-    ("iscsi", "modeselect", "H"): "iscsi_tcp",
-    ("iscsi", "read", "T"): "lio_target",
-    ("iscsi", "inquiry", "T"): "lio_target",
-    ("rds", "send", "H"): "rds",
-    ("drbd", "write", "H"): "drbd",
-    ("kcm", "send", "H"): "kcm",
-    ("ktls", "send", "H"): "ktls",
+    ("nvme", "read", "T"): "nvmet_tcp", ("nvme", "write", "H"): "nvme_tcp", ("nvme", "read", "H"): "nvme_tcp",
+    ("nfs", "read", "T"): "sunrpc_server", ("nfs", "write", "H"): "sunrpc_client", ("rds", "send", "H"): "rds",
+    ("iscsi", "write", "H"): "iscsi_tcp", ("iscsi", "modeselect", "H"): "iscsi_tcp", ("drbd", "write", "H"): "drbd",
+    ("iscsi", "read", "H"): "iscsi_tcp", ("iscsi", "inquiry", "H"): "iscsi_tcp", ("kcm", "send", "H"): "kcm",
+    ("iscsi", "read", "T"): "lio_target", ("iscsi", "inquiry", "T"): "lio_target", ("ktls", "send", "H"): "ktls",
     ("ceph", "write", "H"): "ceph",
-    ("nvme", "read", "H"): "nvme_tcp",
-    ("iscsi", "read", "H"): "iscsi_tcp",
-    ("iscsi", "inquiry", "H"): "iscsi_tcp",
-}
+}  # fmt: skip
 KERNELS = {"6.1": "6.1.192", "6.12": "6.12.117"}
 COMMANDS = ("nvme_tcp", "iscsi_tcp"), ("read", "inquiry")  # which ask for payload and have none
 FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
