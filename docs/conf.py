@@ -33,6 +33,7 @@ html_title = "splicelab"
 html_copy_source = False
 html_use_index = html_domain_indices = False
 html_show_copyright = False
+html_show_search_summary = False  # it asks a server for each page: there is none behind a file
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {"top_of_page_buttons": []}
