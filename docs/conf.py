@@ -37,7 +37,6 @@ html_show_search_summary = False  # it asks a server for each page: there is non
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {"top_of_page_buttons": []}
-pygments_style, pygments_dark_style = "tango", "github-dark"
 
 
 def fold_and_say(app, doctree):
@@ -53,6 +52,8 @@ def fold_and_say(app, doctree):
         stored = [output.metadata["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
         for image, metadata in zip(node.findall(nodes.image), stored, strict=True):
             image["alt"] = metadata["alt"]
+            if metadata["alt"].startswith("Explorer:"):  # its controls are not here: where they stood
+                image.parent += nodes.paragraph(text=metadata["alt"].splitlines()[0], classes=["controls"])
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             node["hide_mode"], node["prompt_show"] = "all", "Code and result of the solution"
         elif len(cell.source.splitlines()) > LONGEST_SHOWN_LINES:
