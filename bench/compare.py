@@ -17,7 +17,7 @@ from tqdm import tqdm
 from bench import loops, message
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import AGAIN, describe, environment, median_interval, time_kernels
-from splicelab.evidence.timed.unit_costs import ALLOC_BYTES
+from splicelab.evidence.timed.unit_loops import ALLOC_BYTES
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
 
@@ -31,7 +31,7 @@ PAGE_BYTES = 4096
 MESSAGES = 2048
 SAMPLES = 201
 SAMPLE_MS, MESSAGE_SAMPLE_MS = 1.0, 5.0
-BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01}
+BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01, "live": 1 / 0.95}
 SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
 
 

@@ -2,7 +2,6 @@
 
 from . import own as own
 from .callers import load_callers as load_callers
-from .claims import history as history
 from .claims import verdict as verdict
 from .evidence.counted.compare import compare as compare
 from .evidence.counted.compare import held_until_ack as held_until_ack
@@ -20,6 +19,7 @@ from .evidence.counted.predict import predict as predict
 from .evidence.counted.run import run as run
 from .evidence.counted.sweep import sweep as sweep
 from .evidence.counted.timeline import timeline as timeline
+from .evidence.debate.decide import decide as decide
 from .evidence.debate.tables import debate as debate
 from .evidence.live.run import live as live
 from .evidence.orders.programs import search_orders as search_orders

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -62,25 +63,73 @@ def compare(
 
 
 @commands.command()
+@click.option("--caller", help="Who sends: a key of data/callers.csv; or describe it, from --header on.")
+@click.option("--as-of-6.1", "as_of_6_1", is_flag=True, help="The caller as it was when the thread was written.")
+@click.option("--header", "header_bytes", type=int, help="Bytes of a header.")
+@click.option("--header-owner", default="slab", show_default=True, help="Whose memory header and trailer lie in.")
+@click.option("--header-fate", default="freed", show_default=True, help="After the send: freed, rewritten or kept.")
+@click.option("--trailer", "trailer_bytes", type=int, default=0, show_default=True, help="Bytes of a trailer.")
+@click.option("--payload", default="4096:0.5,65536:0.5", show_default=True, help="BYTES:SHARE of operations, …")
+@click.option(
+    "--flag-ignored", type=float, default=0.0, show_default=True, help="Share of sockets that ignore the flag."
+)
+@click.option("--in-flight", type=int, default=1, show_default=True, help="Messages that wait for their ACK.")
+@click.option("--weight", multiple=True, help="CRITERION=NUMBER, again for more; 1 unless given.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+def decide(caller: str | None, payload: str, weight: tuple[str, ...], is_json: bool, **given) -> None:
+    """Recommend an alternative for a sender, with reasons, and say what would change it."""
+    from splicelab.evidence.debate.decide import decide as decide_for
+
+    described = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
+    if (caller is None) == (described["header_bytes"] is None):
+        raise InputError("decide: either --caller or --header")
+    payloads, weights = _pairs("--payload", payload.split(","), ":"), _pairs("--weight", weight, "=")
+    result = decide_for(caller or described, payloads, weights=weights, **given)
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    click.echo(result.text)
+    click.echo(
+        f"\nscores, less is better\n{result.table.drop(columns='reasons').to_string(float_format='{:.3f}'.format)}"
+    )
+    moves = result.would_change.dropna()[["weight", "to", "then"]]
+    click.echo(
+        f"\nwhat alone would change the first place\n{moves.to_string() if len(moves) else 'no weight from 0 to 3'}"
+    )
+
+
+def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
+    """Return NAME and value of each word; InputError for one that is no such pair, or a name that stands twice."""
+    pairs = [word.partition(between) for word in words]
+    if wrong := [
+        word for word, (name, found, value) in zip(words, pairs, strict=True) if not (name and found and value)
+    ]:
+        raise InputError(f"decide: {option}: {wrong[0]!r:.60} is not NAME{between}NUMBER")
+    if len({name for name, *_ in pairs}) < len(pairs):
+        raise InputError(f"decide: {option}: a name stands twice")
+    return {name: value for name, _, value in pairs}
+
+
+@commands.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
 @click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
-def live(is_json: bool, quick: bool) -> None:
+@click.option("--route", default="loopback", help="loopback, or veth: two network namespaces made for the run (root).")
+def live(is_json: bool, quick: bool, route: str) -> None:
     """Send the alternatives to this kernel over loopback: predicted first, then measured."""
     from splicelab.evidence.live.run import live as run_live
 
-    run = run_live(quick)
+    run = run_live(quick=quick, route=route)
     if is_json:
         return click.echo(json.dumps(run.plain()))
     if run.stored_because:
         click.echo(f"a stored run: {run.stored_because}")
     told = run.predictions.table
-    click.echo(f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.provenance}")
+    click.echo(
+        f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.route}; {run.provenance}"
+    )
     click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
     click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
     click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
-    click.echo(
-        f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none measured)\n{run.break_even}"
-    )
+    click.echo(f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none)\n{run.break_even}")
     click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
 
 

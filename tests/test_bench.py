@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bench import compare, growth, message, sweep, twin, use
-from bench.__main__ import machine_name
 from splicelab.alternatives import BUILT_IN
 from splicelab.evidence.counted.run import run_messages
+from splicelab.evidence.timed.timing import machine_name
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import COUNTERS
 

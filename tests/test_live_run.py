@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,19 +14,21 @@ import pytest
 from legible import assert_legible
 from test_live import can_splice
 
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, measure
 from splicelab.evidence.live.run import crossing, keep, live
-from splicelab.evidence.live.sockets import LiveError
+from splicelab.evidence.live.sockets import LiveError, Shape
+from splicelab.paths import REPOSITORY
 from splicelab.show.live import CostCurves
 
+NO_SPLICE = REPOSITORY / "tests" / "no_splice.py"
 needs_splice = pytest.mark.skipif(not can_splice(), reason="this machine does not let a program splice to a socket")
 
 
 @needs_splice
 def test_a_run_that_is_given_up_ends_its_process():
     cells = [[[48, 4096, 4], "hot"]] * 500
-    found = _child({"cells": cells, "rounds": 2, "sample_ms": 1.0})
+    found = _child({"cells": cells, "ways": WAYS, "route": "loopback", "rounds": 2, "sample_ms": 1.0})
     assert next(found)["shape"] == [48, 4096, 4]
     found.close()
     children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
@@ -32,8 +38,8 @@ def test_a_run_that_is_given_up_ends_its_process():
 @needs_splice
 def test_a_run_measures_every_way_and_again_the_first(tmp_path):
     sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
-    samples = measure(sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
-    assert len(samples) == 2 * 2 * (len(ROUTES) + 1) and (samples.ns_per_message > 100).all()
+    samples = measure(sizes=sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
+    assert len(samples) == 2 * 2 * (len(WAYS) + 1) and (samples.ns_per_message > 100).all()
     assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
     run = live(stored=True)
     keep(run, tmp_path / "run.json")
@@ -51,12 +57,43 @@ def test_the_stored_run_says_so_and_has_every_part():
     assert_legible(figure)
 
 
+@needs_splice
+def test_a_program_that_may_not_splice_shows_the_stored_run_and_why():
+    code = "from splicelab import live; run = live(quick=True); print(run.stored_because, run.predictions.html)"
+    told = subprocess.run([sys.executable, NO_SPLICE, sys.executable, "-c", code], capture_output=True, text=True)
+    assert "three_calls: Operation not permitted" in told.stdout and "(a stored run, since " in told.stdout, told.stderr
+
+
+@needs_splice
+@pytest.mark.parametrize("after_s", [0.2, 3.0])  # while it predicts, or compiles; while it measures
+def test_an_interrupt_ends_a_run_within_a_second(after_s):
+    code = "print('begins', flush=True); from splicelab import live; live()"
+    run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.readline()
+    time.sleep(after_s)
+    run.send_signal(signal.SIGINT)
+    start_s = time.monotonic()
+    assert "KeyboardInterrupt" in run.communicate(timeout=10)[1] and time.monotonic() < start_s + 1
+
+
 def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
     def refuse(*_):
         raise LiveError("live: no splice here")
 
     monkeypatch.setattr("splicelab.evidence.live.run.forecast", refuse)
     assert live(quick=True).stored_because == "no splice here"
+
+
+def test_break_even_is_that_of_the_middle_process_between_the_others():
+    run, rows = live(stored=True), []
+    for process, cross in enumerate((4000, 16000, None)):  # from where on piecewise is measured as cheaper
+        for payload in (1000, 4000, 16000):
+            ns = {"plain_copy": 100, "piecewise": 80 if cross and payload >= cross else 125}
+            rows += [(way, 48, payload, 4, "hot", process, value) for way, value in ns.items()]
+    columns = ["alternative", *Shape._fields, "heat", "process", "ns_per_message"]
+    (even,) = replace(run, samples=pd.DataFrame(rows, columns=columns)).break_even.itertuples()
+    assert (even.alternative, even.payload_bytes, even.low) == ("piecewise", pytest.approx(8000), pytest.approx(2000))
+    assert np.isnan(even.high), "in one process it never is"
 
 
 @pytest.mark.parametrize(
