@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from bench import compare, growth, live, sweep, use
+from bench import compare, growth, live, sweep, trace, use
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
 from splicelab.evidence.timed.unit_costs import keep, unit_costs
@@ -19,6 +19,7 @@ def main() -> None:
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
     first_use = use.run()
+    traces = trace.run()
     result, samples = compare.run()
     for kept, more in zip((result["rows"], samples), live.run(), strict=True):
         kept += more
@@ -26,7 +27,7 @@ def main() -> None:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use}
+    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)

@@ -23,6 +23,7 @@ from .evidence.debate.decide import decide as decide
 from .evidence.debate.tables import debate as debate
 from .evidence.live.run import live as live
 from .evidence.orders.programs import search_orders as search_orders
+from .evidence.recorded.own_trace import own_trace as own_trace
 from .evidence.recorded.recordings import recordings as recordings
 from .evidence.timed.unit_costs import unit_costs as unit_costs
 from .show.check import check as check

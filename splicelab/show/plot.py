@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.lifetimes import Rates
 from splicelab.evidence.counted.patterns import Seen
 from splicelab.show.lifetime import rates
+from splicelab.show.many import small_multiples
 from splicelab.show.message import beside, seen_grid
 from splicelab.show.style import Picture
 from splicelab.show.timeline import over_pages
@@ -15,7 +17,8 @@ def plot(results: Mapping, recorded: Mapping | None = None) -> Picture:
     """Draw several results of one kind by name, beside recorded ones where these are given.
 
     Results are what `lives_by_delay` gives, lists of what `observe` gives, counts of messages as `predict` gives them,
-    or lists of (payload pages, pushes, skbs); recorded are counts of the same, or (payload pages, pushes).
+    lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives; recorded are counts of
+    the same, or (payload pages, pushes).
 
     Examples
     --------
@@ -29,6 +32,8 @@ def plot(results: Mapping, recorded: Mapping | None = None) -> Picture:
     first = next(iter(results.values()))
     if isinstance(first, Rates):
         return rates(results)
+    if isinstance(first, Comparison):
+        return small_multiples(results)
     if isinstance(first, Mapping):
         return beside(recorded, results)
     return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, recorded or {})
