@@ -20,10 +20,11 @@ from splicelab.show.timeline import over_pages
 def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") -> Result:
     """Draw several results of one kind in one picture, beside recorded ones where these are given.
 
-    Results by name are what `lives` gives by delay, lists of what `observe` gives, counts of messages as `predict` gives
-    them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives; ``given`` are recorded
-    counts of the same, or (payload pages, pushes). A list of messages that `trace_message` gives, or of (title, message,
-    records above), stands below each other. A table of outcomes or tallies is a grid; ``given`` says what its columns are.
+    Results by name are what `lives` gives by delay, lists of what `observe` gives, counts of messages as `predict`
+    gives them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives; ``given``
+    are recorded counts of the same, or (payload pages, pushes). A list of messages that `trace_message` gives, or of
+    (title, message, records above), stands below each other. A table of outcomes or tallies is a grid; ``given`` says
+    what its columns are.
 
     Examples
     --------

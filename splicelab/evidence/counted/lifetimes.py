@@ -157,8 +157,8 @@ def lives(
 
     ``ack_delay`` is in messages; a lost message is sent again when its ACK is due. ``loss`` is the chance of a loss
     while no other lost message waits, so that losses are independent trials. ``pressure`` is the mean number of
-    kmallocs and kfrees of this size class by others between two messages. ``by_delay`` (DELAYS, or those given) adds how
-    many lost messages arrive wrong for each ACK delay. InputError for what the model does not hold.
+    kmallocs and kfrees of this size class by others between two messages. ``by_delay`` (DELAYS, or those given) adds
+    how many lost messages arrive wrong for each ACK delay. InputError for what the model does not hold.
 
     Examples
     --------
