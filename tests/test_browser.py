@@ -1,7 +1,7 @@
 """A notebook in a real browser: it runs, a slider moves it by key and by mouse, nothing is asked from outside.
 
-How long a key press takes to become a painted picture goes to build/browser-latency-NOTEBOOK.json; it is reported, not asserted,
-since it depends on the machine and on what else runs there.
+How long a key press takes to become a painted picture goes to build/browser-latency-NOTEBOOK.json; it is reported, not
+asserted, since it depends on the machine and on what else runs there.
 """
 
 import json
