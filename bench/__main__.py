@@ -2,18 +2,13 @@
 
 import argparse
 import json
-import re
 import sys
 
-from bench import compare, growth, live, sweep, use
+from bench import compare, growth, live, sweep, trace, use
 from splicelab.errors import InputError
+from splicelab.evidence.timed.timing import machine_name
+from splicelab.evidence.timed.unit_costs import keep, unit_costs
 from splicelab.paths import REPOSITORY
-
-
-def machine_name(facts: dict[str, str]) -> str:
-    """Return a file name for a kind of machine: its processor, and how many of them."""
-    words = re.findall("[a-z0-9]+", re.sub(r"\(\w+\)", " ", facts["cpu"].lower()))
-    return "-".join([*words, facts["cpus"], "cpus"])
 
 
 def main() -> None:
@@ -24,6 +19,7 @@ def main() -> None:
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
     first_use = use.run()
+    traces = trace.run()
     result, samples = compare.run()
     for kept, more in zip((result["rows"], samples), live.run(), strict=True):
         kept += more
@@ -31,7 +27,8 @@ def main() -> None:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use}
+    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
+    print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result) + "\n")

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from bench import loops, message
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import AGAIN, describe, environment, median_interval, time_kernels
-from splicelab.evidence.timed.unit_costs import ALLOC_BYTES
+from splicelab.evidence.timed.unit_loops import ALLOC_BYTES
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
 

@@ -17,7 +17,7 @@ from splicelab.evidence.counted.run import run
 from splicelab.evidence.live.forecast import forecast
 from splicelab.evidence.live.sockets import LiveError
 from splicelab.evidence.recorded.recordings import operations, recordings
-from splicelab.evidence.timed import unit_costs
+from splicelab.evidence.timed import unit_loops
 from splicelab.kernel import copy
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
@@ -40,10 +40,10 @@ def call_every_kernel() -> None:
     for many in (copy.gather, copy.gather_checksum):
         many(dst, 0, src, one, one + 8)
     copy.scatter(dst, one, one + 8, src, 0)
-    unit_costs.copy_loop(dst, src, 8, one, one, 1)
-    unit_costs.alloc_loop(new_world(), 0, 48, 1)
-    unit_costs.atomic_loop(one, 1)
-    unit_costs.chase_loop(one, one, 1)
+    unit_loops.copy_loop(dst, src, 8, one, one, 1)
+    unit_loops.alloc_loop(new_world(), 0, 48, 1)
+    unit_loops.atomic_loop(one, 1)
+    unit_loops.chase_loop(one, one, 1)
     with suppress(LiveError):  # where sockets or splice are not permitted nobody will call these
         forecast((1024,))
 

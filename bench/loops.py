@@ -3,7 +3,7 @@
 import numpy as np
 
 from splicelab._jit import jit
-from splicelab.evidence.timed.unit_costs import alloc_loop as alloc_loop
+from splicelab.evidence.timed.unit_loops import alloc_loop as alloc_loop
 from splicelab.kernel.copy import copy_bytes, copy_checksum, gather
 
 

@@ -130,7 +130,10 @@ class Caller(BaseModel):
             caller = caller.model_copy(update={"header_bytes": self.data_header_bytes + digest_bytes})
         offset_bytes = start_bytes = number = 0
         while offset_bytes < payload_bytes or number == 0:
-            size_bytes = min(caller.most_bytes(segment_bytes, number), payload_bytes - offset_bytes)
+            left_bytes, most_bytes = payload_bytes - offset_bytes, caller.most_bytes(segment_bytes, number)
+            size_bytes = min(
+                within(f"{self.key}: payload that has room", most_bytes, left_bytes > 0, 1 << 30), left_bytes
+            )
             places = {"start_bytes": start_bytes, "of_bytes": payload_bytes}
             messages.append(Message(caller, size_bytes, offset_bytes=page_offset_bytes + offset_bytes, **places, **how))
             offset_bytes, number = offset_bytes + size_bytes, number + 1

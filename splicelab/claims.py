@@ -43,6 +43,15 @@ class Verdicts(Result):
         return self.claims.verdict[claim] if is_whole and all(piece.holds for piece in pieces) else "open"
 
     @property
+    def later(self) -> "History":
+        """What came later and bears on these claims, run again as it was and as it was fixed, where the model can."""
+        table = debate("outcome")
+        if len(self.pieces) < len(debate("claims")):
+            table = table[[not self.pieces.keys().isdisjoint(claims.split()) for claims in table.claims]]
+        held = [_holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
+        return History(table.assign(holds=held))
+
+    @property
     def table(self) -> pd.DataFrame:
         """A row for each piece of evidence."""
         rows = [(claim, self.of(claim), *piece) for claim, pieces in self.pieces.items() for piece in pieces]
@@ -90,6 +99,18 @@ class History(Result):
         return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")
 
     @property
+    def html(self) -> str:
+        """A row an event, with the call that was run below what it shows, and the counts."""
+        shown = [
+            f"<details><summary>{escape(row.shown)}{FAILS[row.holds]}</summary><code>{escape(row.run)}</code></details>"
+            if row.run
+            else escape(row.cause)
+            for _, row in self.table.iterrows()
+        ]
+        columns = self.table[["date", "release", "trigger", "avoided_by", "caused_by"]].assign(**{"run again": shown})
+        return columns.to_html(escape=False, border=0, justify="left") + self.counts.to_html(border=0)
+
+    @property
     def text(self) -> str:
         """What was run, a line an event, and the counts."""
         told = self.table[self.table.run != ""]
@@ -107,30 +128,18 @@ def verdict(*claims: str) -> Verdicts:
     >>> from splicelab import verdict
     >>> verdict("C11").of("C11")
     'supported'
+    >>> verdict("C10").later.table.trigger.tolist()
+    ['none', 'caller_frag']
     """
     known = debate("claims")
     pieces: dict[str, list[Piece]] = {one_of("claim", claim, known.index): [] for claim in claims or known.index}
     rows = [(key, row) for key, row in debate("evidence").iterrows() if key[:-1] in pieces]
     for key, row in progress("evidence", rows) if len(pieces) > 4 else rows:
-        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, holds(row.call, f"evidence.csv: {key}: call")))
+        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, _holds(row.call, f"evidence.csv: {key}: call")))
     return Verdicts(known.loc[list(pieces)], pieces)
 
 
-def history() -> History:
-    """Run each later change and bug again that the model can express, as it was and as it was fixed.
-
-    Examples
-    --------
-    >>> from splicelab import history
-    >>> history().counts.loc["copy_in_stack"].to_dict()
-    {'avoided_by': 5, 'caused_by': 1}
-    """
-    table = debate("outcome")
-    held = [holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
-    return History(table.assign(holds=held))
-
-
-def holds(call: str, where: str) -> bool:
+def _holds(call: str, where: str) -> bool:
     """Return whether a call is true; InputError, with where it stands, if it cannot be made."""
     import splicelab
 

@@ -3,12 +3,19 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import click
 
 from splicelab import __version__
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
+
+MTU = click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+ENDS = click.option(
+    "--message-ends", default="more", show_default=True, help="Of a trace: at a call without MORE; or seconds of pause."
+)
+JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,29 +43,120 @@ def predict(scenarios: str) -> None:
 
 
 @commands.command()
-@click.option("--caller", required=True, help="Who sends: a key of data/callers.csv.")
-@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the operation.")
+@click.option("--caller", help="Who sends: a key of data/callers.csv.")
+@click.option("--payload", type=click.IntRange(min=0), help="Bytes of payload in the operation.")
+@click.option("--trace", type=click.Path(), help="In place of both: a trace of your own (see splicelab trace).")
+@ENDS
 @click.option("--alternative", multiple=True, help="An answer of the thread, again for more; all by default.")
 @click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
-@click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+@MTU
 @click.option("--trailer", "trailer_bytes", type=int, help="Bytes behind the payload; the protocol's own unless given.")
 @click.option("--entry", "entry_bytes", type=int, default=4096, show_default=True, help="Bytes of a scatterlist entry.")
 @click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
 @click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+@JSON
 def compare(
-    caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool, **how: int | bool
+    caller: str | None,
+    payload: int | None,
+    trace: str | None,
+    message_ends: str,
+    alternative: tuple[str, ...],
+    profile: str | None,
+    is_json: bool,
+    mtu: int,
+    **how: int | bool | None,
 ) -> None:
-    """Count what an operation of a caller costs by each alternative, and with JSON the calls that TCP is given."""
+    """Count what an operation of a caller, or a trace, costs by each alternative; with JSON also its calls."""
     from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
+    from splicelab.evidence.recorded.own_trace import own_trace
 
-    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE, **how)
-    if is_json:
-        click.echo(json.dumps(result.plain()))
+    profile = profile or DEFAULT_PROFILE
+    if (caller is None, payload is None) != (trace is not None, trace is not None):
+        raise click.UsageError("give --caller and --payload, or else --trace")
+    if trace is None:
+        result = compare_alternatives(caller, payload, alternative, profile, mtu=mtu, **how)
+    elif given := [name for name, value in how.items() if value not in (None, False, 4096)]:
+        raise click.UsageError(f"{given[0]}: a trace says what is sent")
     else:
-        click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result.profile}")
-        click.echo(result.table.T.to_string())
+        result = own_trace(trace, message_ends, mtu).through(alternative, profile)
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    what = "trace" if trace else "caller"
+    click.echo(f"counted: {what} {result.caller}, payload {result.payload_bytes} bytes, profile {result.profile}")
+    click.echo(result.table.T.to_string())
+
+
+@commands.command()
+@click.argument("file", type=click.Path())
+@ENDS
+@MTU
+@click.option(
+    "--csv", "is_csv", is_flag=True, help="Print the calls as CSV: what strace wrote, in the documented form."
+)
+@JSON
+def trace(file: str, message_ends: str, mtu: int, is_csv: bool, is_json: bool) -> None:
+    """Summarise a trace of your own program: messages, shapes, who said MORE, and who waited after which line."""
+    from splicelab.evidence.recorded.own_trace import own_trace
+    from splicelab.evidence.recorded.trace_lines import csv_lines
+
+    if is_csv:
+        for line in csv_lines(file):
+            click.echo(line)
+        return
+    result = own_trace(file, message_ends, mtu)
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    click.echo(f"recorded: {result.text}\n\n{result.table.head(20).to_string(index=False, max_colwidth=100)}")
+    if len(result.waits):
+        click.echo(f"\n{result.waits.head(20).to_string(index=False)}")
+
+
+@commands.command()
+@click.option("--caller", help="Who sends: a key of data/callers.csv; or describe it, from --header on.")
+@click.option("--as-of-6.1", "as_of_6_1", is_flag=True, help="The caller as it was when the thread was written.")
+@click.option("--header", "header_bytes", type=int, help="Bytes of a header.")
+@click.option("--header-owner", default="slab", show_default=True, help="Whose memory header and trailer lie in.")
+@click.option("--header-fate", default="freed", show_default=True, help="After the send: freed, rewritten or kept.")
+@click.option("--trailer", "trailer_bytes", type=int, default=0, show_default=True, help="Bytes of a trailer.")
+@click.option("--payload", default="4096:0.5,65536:0.5", show_default=True, help="BYTES:SHARE of operations, …")
+@click.option(
+    "--flag-ignored", type=float, default=0.0, show_default=True, help="Share of sockets that ignore the flag."
+)
+@click.option("--in-flight", type=int, default=1, show_default=True, help="Messages that wait for their ACK.")
+@click.option("--weight", multiple=True, help="CRITERION=NUMBER, again for more; 1 unless given.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+def decide(caller: str | None, payload: str, weight: tuple[str, ...], is_json: bool, **given) -> None:
+    """Recommend an alternative for a sender, with reasons, and say what would change it."""
+    from splicelab.evidence.debate.decide import decide as decide_for
+
+    described = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
+    if (caller is None) == (described["header_bytes"] is None):
+        raise InputError("decide: either --caller or --header")
+    payloads, weights = _pairs("--payload", payload.split(","), ":"), _pairs("--weight", weight, "=")
+    result = decide_for(caller or described, payloads, weights=weights, **given)
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    click.echo(result.text)
+    click.echo(
+        f"\nscores, less is better\n{result.table.drop(columns='reasons').to_string(float_format='{:.3f}'.format)}"
+    )
+    moves = result.would_change.dropna()[["weight", "to", "then"]]
+    click.echo(
+        f"\nwhat alone would change the first place\n{moves.to_string() if len(moves) else 'no weight from 0 to 3'}"
+    )
+
+
+def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
+    """Return NAME and value of each word; InputError for one that is no such pair, or a name that stands twice."""
+    pairs = [word.partition(between) for word in words]
+    if wrong := [
+        word for word, (name, found, value) in zip(words, pairs, strict=True) if not (name and found and value)
+    ]:
+        raise InputError(f"decide: {option}: {wrong[0]!r:.60} is not NAME{between}NUMBER")
+    if len({name for name, *_ in pairs}) < len(pairs):
+        raise InputError(f"decide: {option}: a name stands twice")
+    return {name: value for name, _, value in pairs}
 
 
 @commands.command()
@@ -86,7 +184,7 @@ def live(is_json: bool, quick: bool, route: str) -> None:
 
 
 @commands.command()
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+@JSON
 def bench(is_json: bool) -> int:
     """Time the kernels against the same work in C on this machine; takes minutes."""
     if not (REPOSITORY / "bench").is_dir():

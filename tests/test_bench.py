@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench import compare, growth, message, sweep, twin, use
-from bench.__main__ import machine_name
+from bench import compare, growth, message, sweep, trace, twin, use
 from splicelab.alternatives import BUILT_IN
 from splicelab.evidence.counted.run import run_messages
+from splicelab.evidence.timed.timing import machine_name
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import COUNTERS
 
@@ -155,3 +155,9 @@ def test_all_kernels_means_all(monkeypatch):
     monkeypatch.setattr(use, "run_python", lambda *_, **__: (1.0, printed))
     with pytest.raises(use.InputError, match=r"not called: splicelab\.kernel\.copy\.gather"):
         use.run()
+
+
+def test_a_long_trace_is_the_same_in_both_forms(capsys):
+    rows = trace.run(2000)
+    assert {row["messages"] for row in rows} == {1000} and len(rows) == 6
+    assert capsys.readouterr().out.count("within") >= 4

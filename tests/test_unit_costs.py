@@ -6,7 +6,7 @@ from numba import config
 
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
-from splicelab.evidence.timed.timing import AGAIN
+from splicelab.evidence.timed import unit_loops
 from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
@@ -17,9 +17,8 @@ def costs():
     """Return made-up costs: a copy takes 1 ns a byte (cold 10), an allocation 7 ns, an atomic pair 20, a line 100."""
     ns = {f"copy {size} B hot": size for size in COPY_SIZES} | {f"copy {size} B cold": 10 * size for size in COPY_SIZES}
     ns |= {f"alloc + free {name}": 7 for name in ALLOCATORS} | {ATOMIC: 20, COLD_LINE: 100}
-    first = next(iter(ns))
     samples_ns = {name: np.full(31, float(value)) for name, value in ns.items()}
-    return UnitCosts(samples_ns | {first + AGAIN: samples_ns[first]}, {"cpu": "abacus"})
+    return UnitCosts(samples_ns, {"cpu": "abacus"})
 
 
 def test_copies_cost_between_and_beyond_the_measured_sizes(costs):
@@ -59,18 +58,36 @@ def test_unknown_names_are_refused(costs, options):
 
 
 @compiled
-def test_measured_costs_are_in_order():
-    costs = module.unit_costs(samples=7)
-    assert repr(costs) == "timed: 7 samples, see table"
+def test_measured_costs_are_in_order(monkeypatch):
+    monkeypatch.setattr(module, "PROCESSES", 2)
+    costs = module.unit_costs(here=True)
+    assert repr(costs) == "timed: 2 processes, see table"
     assert costs.cost("copy 65536 B cold")[0] > costs.cost("copy 128 B hot")[0]
     assert costs.cost(COLD_LINE)[0] > 1
-    assert costs.cost("copy 16 B hot" + AGAIN)[0] > 0
+    assert costs.table["A/A"].between(0.1, 10).all()
+
+
+def test_kept_costs_come_back_as_they_were(tmp_path, monkeypatch, costs):
+    monkeypatch.setattr(module, "data_path", lambda *parts: tmp_path)
+    whole = UnitCosts({name: costs.samples_ns[name] for name in module.names()}, {"cpu": "an Abacus", "cpus": "2"})
+    assert module.keep(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
+    again = module.unit_costs()  # of another machine, as there are none of this
+    assert again.cost(ATOMIC).tolist() == [20, 20, 20] and again.environment["cpu"] == "an Abacus"
+    assert "at rest" not in again.html and "not at rest" in UnitCosts(whole.samples_ns, {"load": "1.2"}).html
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"samples_ns": 3}', '{"samples_ns": {"copy 16 B hot": ["x"]}}'])
+def test_a_damaged_file_is_named(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(module, "data_path", lambda *parts: tmp_path)
+    (tmp_path / "unit-costs-any.json").write_text(text)
+    with pytest.raises(InputError, match=r"unit-costs-any\.json: .*restore it"):
+        module.unit_costs()
 
 
 @compiled
 def test_a_reference_comes_back_to_zero_each_time():
     counter = np.zeros(1, np.int64)
-    assert module.atomic_loop(counter, 1000) == 1000
+    assert unit_loops.atomic_loop(counter, 1000) == 1000
     assert counter[0] == 0
 
 
@@ -78,10 +95,10 @@ def test_a_reference_comes_back_to_zero_each_time():
 def test_the_chase_meets_every_line_once():
     chain = np.roll(np.arange(8), -3)
     last = np.zeros(1, np.int64)
-    assert [module.chase_loop(chain, last, 1) for _ in range(8)] == [3, 6, 1, 4, 7, 2, 5, 0]
+    assert [unit_loops.chase_loop(chain, last, 1) for _ in range(8)] == [3, 6, 1, 4, 7, 2, 5, 0]
 
 
 @pytest.mark.skipif(not config.DISABLE_JIT, reason="the compiler is on")
 def test_without_the_compiler_it_says_so():
     with pytest.raises(InputError, match="NUMBA_DISABLE_JIT"):
-        module.unit_costs()
+        module.unit_costs(here=True)

@@ -1,4 +1,17 @@
 """Figures and the one widget; here each kind of result gets its picture."""
 
 # ruff: noqa: F401
-from splicelab.show import bars, counterexample, fragpage, lifetime, live, message, microscope, timeline, waiting
+from splicelab.show import (
+    bars,
+    counterexample,
+    decision,
+    fragpage,
+    lifetime,
+    live,
+    message,
+    microscope,
+    own_trace,
+    replay,
+    timeline,
+    waiting,
+)

@@ -48,6 +48,11 @@ _TABLES = {
         "files": _Text, "kind": Literal["merge", "change", "fix"], "trigger": _Trigger, "cause": _Text,
         "claims": _Claims, "link": _Link, "avoided_by": _Names, "caused_by": _Names, "shown": str, "run": str,
     },
+    # What an alternative asks of the core and of each caller, in lines of code, from least to most where it is assumed.
+    "choices": {
+        "alternative": _Text, "core_lines": _Count, "core_lines_most": _Count, "caller_lines": _Count,
+        "caller_lines_most": _Count, "others_checks": _Count, "source": _Text,
+    },
     # Lines of a change as posted; insertions and deletions are empty where only their sum is known.
     "lines_of_code": {
         "key": _Text, "what": _Text, "alternative": _Alternative, "version": _Text, "insertions": _Count,
@@ -56,7 +61,7 @@ _TABLES = {
 }  # fmt: skip
 
 
-def debate(name: Literal["claims", "evidence", "thread", "outcome", "lines_of_code"]) -> pd.DataFrame:
+def debate(name: Literal["claims", "evidence", "thread", "outcome", "choices", "lines_of_code"]) -> pd.DataFrame:
     """Return data/NAME.csv as a table in the file's order; InputError names file, row and field.
 
     Examples

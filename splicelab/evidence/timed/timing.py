@@ -9,6 +9,7 @@ intervals from order statistics (`scipy.stats.quantile_test`), which assume no d
 import gc
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -138,6 +139,12 @@ def environment() -> dict[str, str]:
         "numba": numba.__version__,
         "llvm": ".".join(map(str, llvmlite.binding.llvm_version_info)),
     }
+
+
+def machine_name(facts: dict[str, str]) -> str:
+    """Return a file name for a kind of machine: its processor, and how many of them."""
+    words = re.findall("[a-z0-9]+", re.sub(r"\(\w+\)", " ", facts["cpu"].lower()))
+    return "-".join([*words, facts["cpus"], "cpus"])
 
 
 def describe(facts: dict[str, str]) -> str:

@@ -3,93 +3,36 @@
 These costs are the same inside and outside of a kernel, so they may carry a verdict. A whole simulated message may not.
 """
 
+import json
+import os
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import product
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numba import config, types
-from numba.extending import intrinsic
+from numba import config
 
-from splicelab._jit import jit
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
-from splicelab.evidence.timed.timing import Timing, describe, median_interval, time_kernels
-from splicelab.kernel.copy import copy_bytes
-from splicelab.kernel.frag import ALLOCATORS, frag_alloc, frag_free
-from splicelab.kernel.world import new_world
+from splicelab.evidence.timed import unit_loops
+from splicelab.evidence.timed.timing import Timing, describe, environment, machine_name, median_interval
+from splicelab.evidence.timed.unit_loops import ATOMIC, COLD_LINE, COPY_SIZES, HEATS, names
+from splicelab.kernel.frag import ALLOCATORS
+from splicelab.paths import REPOSITORY, data_path
+from splicelab.progress import progress
 from splicelab.result import Result
 
-COPY_SIZES = (16, 48, 128, 512, 4096, 65536)
-ALLOC_BYTES = 48
-HEATS = ("hot", "cold")
-LINE_BYTES = 64
-ARENA_BYTES = 128 << 20
-PLACES = 1 << 20
-ATOMIC = "atomic inc + dec"
-COLD_LINE = "first touch of a cold line"
+PROCESSES, DEADLINE_S, BUSY = 8, 120, 0.5
 LEAVES_OUT = (
     "leaves out: socket and allocator locks; system calls, TCP and the driver; DMA and the network card; "
     "cache lines that move between CPUs; interrupts and memory pressure; new pages from the page allocator; "
     "what the kernel's allocators do beyond the model's (preemption, cmpxchg, memory cgroups), which counts instead"
 )
-
-if not config.DISABLE_JIT:
-
-    @intrinsic
-    def _atomic_add(typingctx, counter, value):
-        """Add to element 0 in one locked instruction (LLVM atomicrmw) and return the new value."""
-
-        def generate(context, builder, signature, args):
-            data = context.make_array(counter)(context, builder, args[0]).data
-            return builder.add(builder.atomic_rmw("add", data, args[1], "seq_cst"), args[1])
-
-        return types.int64(counter, types.int64), generate
-
-    @jit
-    def atomic_loop(counter, iterations):
-        """Take and drop a reference, as get_page and put_page do; return how often the count came back to zero."""
-        zeros = 0
-        for _ in range(iterations):
-            _atomic_add(counter, 1)
-            zeros += _atomic_add(counter, -1) == 0
-        return zeros
-
-
-@jit
-def copy_loop(dst, src, size_bytes, places, cursor, iterations):
-    """Copy from the places in turn (a power of two), on from where the last call ended; return a sum of bytes."""
-    total = 0
-    start = cursor[0]
-    for i in range(start, start + iterations):
-        copy_bytes(dst, 0, src, places[np.uint64(i & (len(places) - 1))], size_bytes)
-        total += dst[i & 15]
-    cursor[0] = start + iterations
-    return total
-
-
-@jit
-def alloc_loop(w, allocator, size_bytes, iterations):
-    """Allocate a piece and free it again; return the sum of the addresses."""
-    total = 0
-    for _ in range(iterations):
-        address = frag_alloc(w, allocator, size_bytes)
-        total += address
-        frag_free(w, allocator, address)
-    return total
-
-
-@jit
-def chase_loop(chain, cursor, iterations):
-    """Go from line to line, each found in the one before, on from where the last call ended; return the line."""
-    line = cursor[0]
-    for _ in range(iterations):
-        line = chain[line]
-    cursor[0] = line
-    return line
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,11 +62,33 @@ class Estimate(Result):
 
 @dataclass(frozen=True, repr=False)
 class UnitCosts(Timing):
-    """Unit costs in ns, each with its 95 % interval; the loop around it (below 1 ns) is included."""
+    """Unit costs in ns, a sample a process, with 95 % intervals; the loop around each (under 1 ns) is included."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Median and interval; A/A is the median of every other process over that of the rest: what is noise."""
+        samples = np.array(list(self.samples_ns.values()))
+        again = np.median(samples[:, ::2], 1) / np.median(samples[:, 1::2], 1)
+        return super().table.drop(columns=["q1_ns", "q3_ns"]).assign(**{"A/A": again})
+
+    @property
+    def text(self) -> str:
+        """A line without measured numbers, the same on every machine."""
+        return f"timed: {len(next(iter(self.samples_ns.values())))} processes, see table"
+
+    @property
+    def html(self) -> str:
+        """The table, and a warning where something else was running."""
+        is_busy = float(self.environment.get("load", 0)) > BUSY
+        return super().html + "<p><b>The machine was not at rest.</b></p>" * is_busy
+
+    @cached_property
+    def _intervals(self) -> dict[str, np.ndarray]:
+        return {name: np.array(median_interval(samples)) for name, samples in self.samples_ns.items()}
 
     def cost(self, name: str) -> np.ndarray:
         """Return median, low and high of one unit cost in ns."""
-        return np.array(median_interval(self.samples_ns[name]))
+        return self._intervals[name]
 
     def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
         """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""
@@ -159,38 +124,66 @@ class UnitCosts(Timing):
         return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), self.environment)
 
 
-def unit_costs(samples: int = 31) -> UnitCosts:
-    """Measure the unit costs on this machine, all interleaved; some seconds.
+def unit_costs(here: bool = False) -> UnitCosts:
+    """Return the unit costs kept for this kind of machine, or those of the project's; or measure them ``here``.
+
+    Measuring takes half a minute: PROCESSES processes, since where memory lies differs from one to the next.
 
     Raises
     ------
     InputError
-        The compiler is switched off: interpreted Python says nothing about a CPU.
+        To measure while the compiler is switched off: interpreted Python says nothing about a CPU. A kept file that is
+        not whole.
 
     Examples
     --------
     >>> from splicelab import run, unit_costs
-    >>> costs = unit_costs(samples=6)
+    >>> costs = unit_costs()
     >>> costs
-    timed: 6 samples, see table
+    timed: 8 processes, see table
     >>> costs.estimate(run("siw", "copy_in_stack"), "v3_per_cpu").table["count"].to_dict()
     {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 4.0}
     """
+    if here:
+        return _measure()
+    mine = kept_path(environment())
+    path = mine if mine.exists() else min(mine.parent.glob("unit-costs-*.json"))
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        samples = {name: np.array(kept["samples_ns"][name], float) for name in names()}
+        return UnitCosts(samples, {**kept["environment"], "kept in": path.name})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path.name}: {type(error).__name__}: {error}; restore it from git") from None
+
+
+def kept_path(facts: dict[str, str]) -> Path:
+    """Return where the unit costs of a kind of machine are kept."""
+    return data_path("bench") / f"unit-costs-{machine_name(facts)}.json"
+
+
+def keep(costs: UnitCosts) -> Path:
+    """Write unit costs down for this kind of machine, in one step; return the path."""
+    path = kept_path(costs.environment)
+    rows = {name: [float(f"{ns:.4g}") for ns in samples] for name, samples in costs.samples_ns.items()}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"environment": costs.environment, "samples_ns": rows}, indent=1) + "\n", "utf-8")
+    part.replace(path)
+    return path
+
+
+def _measure() -> UnitCosts:
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
-    rng = np.random.default_rng(0)
-    src = np.full(ARENA_BYTES, 1, np.uint8)  # written: untouched pages would all be the one zero page
-    dst = np.zeros(COPY_SIZES[-1], np.uint8)
-    lines = np.arange(ARENA_BYTES // LINE_BYTES) * (LINE_BYTES // 8)
-    cold = rng.choice(lines[: -COPY_SIZES[-1] // LINE_BYTES], PLACES) * 8
-    chain = src.view(np.int64)
-    order = rng.permutation(lines)
-    chain[order] = np.roll(order, -1)
-    counter, cursor, last_line = np.zeros((3, 1), np.int64)
-    world, kernels = new_world(), {}
-    for size, (heat, places) in product(COPY_SIZES, zip(HEATS, (cold[:1], cold), strict=True)):
-        kernels[f"copy {size} B {heat}"] = partial(copy_loop, dst, src, size, places, cursor)
-    for key, name in enumerate(ALLOCATORS):
-        kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
-    kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
-    return UnitCosts(**vars(time_kernels(kernels, samples=samples, same_iterations=False)))
+    facts, medians = environment(), []
+    command = [
+        sys.executable,
+        "-c",
+        f"import json; from {unit_loops.__name__} import *; print(json.dumps(medians_here()))",
+    ]
+    inside = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    for _ in progress("unit costs", range(PROCESSES)):
+        done = subprocess.run(command, capture_output=True, timeout=DEADLINE_S, env=inside, check=False)
+        if done.returncode:
+            raise InputError(f"unit costs: a process ended with {done.returncode}: {done.stderr.decode()[-200:]}")
+        medians.append(json.loads(done.stdout))
+    return UnitCosts({name: np.array([one[name] for one in medians]) for name in names()}, facts)

@@ -1,0 +1,73 @@
+"""What the alternatives are weighed by: counted for a sender, estimated, posted, and drawn where it is uncertain."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from splicelab.callers import Caller
+from splicelab.evidence.counted.compare import compare
+from splicelab.evidence.debate.tables import debate
+from splicelab.evidence.timed.unit_costs import UnitCosts
+from splicelab.kernel.frag import ALLOCATORS
+
+# Each is better the less. How it is known: counted by the model; estimated from timed unit costs; posted, or assumed
+# where no patch was posted (data/choices.csv says which); read in the sources; from what came later.
+CRITERIA = {
+    **{"calls": "counted", "bytes copied": "counted", "skbs": "counted", "bytes held": "counted"},
+    **{"pages fetched": "counted", "copied without flag": "counted", "time": "estimated"},
+    **{"lines in callers": "posted or assumed", "lines in core": "posted or assumed", "asked of others": "read"},
+    "later bugs": "history",
+}
+DRAWS, MTU = 200, 1500
+SIDES = ("caused_by", "avoided_by")
+CUTS_WITH = {"copy_in_stack": "v3_per_cpu", "page_per_object": "page_per_object"}  # the others: as the first
+
+
+def count_operation(
+    caller: Caller, shares: pd.Series, names: tuple[str, ...], in_flight: int, options: dict
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the counters of an operation by alternative, the mean over payloads; and what ended wrong."""
+    given = {"messages": in_flight + 2, "ack_delay": in_flight, "mtu": MTU} | options
+    tables = [compare(caller, size_bytes, names, **given).table for size_bytes in shares.index]
+    wrong = {name: end for table in tables for name, end in table.outcome.items() if end != "delivered"}
+    mean = sum(share * table.drop(columns="outcome") for share, table in zip(shares, tables, strict=True))
+    peaks = [name for name in mean if "peak" in name]
+    return (mean / given["messages"]).assign(**{name: mean[name] for name in peaks}), wrong
+
+
+def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.ndarray:
+    """Return the criteria in each of DRAWS draws: an array (draws, alternatives, criteria).
+
+    A unit cost is the same for all alternatives of a draw, so that what they have in common decides nothing.
+    """
+    random, shape = np.random.RandomState(1), (DRAWS, len(counts))
+    fixes = debate("outcome").query("kind == 'fix'")
+    bugs = [fixes[side].str.split().explode().value_counts().reindex(counts.index, fill_value=0) for side in SIDES]
+    places = defaultdict(lambda: random.random_sample(DRAWS))
+    columns = {
+        "calls": counts.sends,
+        "bytes copied": counts.copied_bytes,
+        "skbs": counts.skbs,
+        "bytes held": counts.pinned_peak_bytes,
+        "pages fetched": counts.new_pages,
+        "copied without flag": counts.ignored,
+        "time": np.transpose([_time_ns(counts.loc[name], costs, name, places) for name in counts.index]),
+        "lines in callers": _between(choices.caller_lines, choices.caller_lines_most, random.random_sample(shape)),
+        "lines in core": _between(choices.core_lines, choices.core_lines_most, random.random_sample(shape)),
+        "asked of others": choices.others_checks,
+        "later bugs": bugs[0] - bugs[1],
+    }
+    return np.stack([np.broadcast_to(np.asarray(columns[name], float), shape) for name in CRITERIA], axis=2)
+
+
+def _between(low: pd.Series, high: pd.Series, places: np.ndarray) -> np.ndarray:
+    return low.to_numpy(float) + places * (high - low).to_numpy(float)
+
+
+def _time_ns(counts: pd.Series, costs: UnitCosts, name: str, places: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return what counted events cost in each draw."""
+    terms = costs.estimate(counts.to_dict(), CUTS_WITH.get(name, ALLOCATORS[0])).table
+    ends = terms[["low_ns", "median_ns", "high_ns"]]
+    return sum((np.interp(places[term], [0, 0.5, 1], ns) for term, ns in ends.iterrows()), np.zeros(DRAWS))

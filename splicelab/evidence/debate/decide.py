@@ -1,0 +1,200 @@
+"""The decision: each alternative for one sender, by criteria that are counted, estimated or posted, under any weights.
+
+A criterion is scaled from its best alternative (0) to its worst (1); a score is the weighted mean, and less is better.
+What is uncertain (a unit cost, the lines of a patch that nobody posted) is drawn many times: a score is an interval,
+and two alternatives whose order changes from draw to draw are called the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from splicelab.errors import InputError, one_of, within
+from splicelab.evidence.debate.criteria import CRITERIA, count_operation, draw
+from splicelab.evidence.debate.senders import find_sender
+from splicelab.evidence.debate.tables import debate
+from splicelab.evidence.timed.unit_costs import unit_costs
+from splicelab.kernel.world import ACK_DELAY_MAX
+from splicelab.result import Result
+from splicelab.tables import Whole, checked
+
+WEIGHTS = dict.fromkeys(CRITERIA, 1.0) | {"later bugs": 0.0}  # hindsight was no argument in 2023
+SURE, MOST_WEIGHT = 0.95, 3.0
+OWN_WAY = "piecewise"
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=100)]
+
+
+@dataclass(frozen=True, repr=False)
+class Decision(Result):
+    """What to choose for a sender: `criteria` by alternative, and the same numbers in each of DRAWS draws.
+
+    ``excluded`` says of the others what went wrong with them; ``asked`` are the arguments of `decide`.
+    """
+
+    caller: str
+    criteria: pd.DataFrame
+    draws: np.ndarray
+    weights: dict[str, float]
+    excluded: dict[str, str]
+    asked: dict[str, Any]
+
+    def score(self, weights: Mapping[str, float] | None = None) -> np.ndarray:
+        """Return the score of each alternative in each draw, for these weights or others."""
+        low, high = self.draws.min(1, keepdims=True), self.draws.max(1, keepdims=True)
+        scaled = (self.draws - low) / np.where(high > low, high - low, 1)
+        weight = np.array([(weights or self.weights)[name] for name in CRITERIA])
+        return scaled @ weight / (weight.sum() or 1)
+
+    @cached_property
+    def parts(self) -> pd.DataFrame:
+        """What each criterion adds to the score of each alternative, the best alternative first."""
+        parts = {name: self.score(dict.fromkeys(CRITERIA, 0.0) | {name: 1.0}).mean(0) for name in CRITERIA}
+        weights = pd.Series(self.weights)
+        table = pd.DataFrame(parts, self.criteria.index) * weights / (weights.sum() or 1)
+        return table.loc[table.sum(axis=1).sort_values(kind="stable").index]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row an alternative, the best first: place, score, low and high; not surely behind is the same place."""
+        scores = pd.DataFrame(self.score(), columns=self.criteria.index)
+        means = scores.mean().sort_values(kind="stable")
+        rows, place, ahead = {}, 1, means.index[0]
+        for number, (name, mean) in enumerate(means.items(), 1):
+            if (scores[ahead] < scores[name]).mean() >= SURE:
+                place, ahead = number, name
+            low, high = scores[name].quantile([0.025, 0.975])
+            rows[name] = place, mean, low, high, self._reasons(name)
+        columns = ["place", "score", "low", "high", "reasons"]
+        return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("alternative")
+
+    def _reasons(self, name: str) -> str:
+        """Say in what an alternative is the best and in what the worst, where it counts."""
+        values = self.criteria.loc[:, self.criteria.nunique() > 1]
+        values = values[[name for name in values if self.weights[name]]]
+        best, worst = ([key for key in values if values[key][name] == end[key]] for end in (values.min(), values.max()))
+        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in (("least", best), ("most", worst)) if keys)
+
+    @property
+    def recommended(self) -> list[str]:
+        """The alternatives in first place: more than one where the difference is not real."""
+        return self.table.index[self.table.place == 1].tolist()
+
+    @cached_property
+    def would_change(self) -> pd.DataFrame:
+        """How far each weight alone must move before another alternative comes first: to (none: NaN), and which then.
+
+        The lead at weight 0 and at MOST_WEIGHT is in ``lead_at_0`` and ``lead_at_most``: negative, it is lost.
+        """
+        first, weights, rows = self.table.index[0], self.weights, {}
+        place = self.criteria.index.get_loc(first)
+
+        def lead(name: str, weight: float) -> tuple[float, str]:
+            means = self.score(weights | {name: weight}).mean(0)
+            other = min((mean, key) for key, mean in zip(self.criteria.index, means, strict=True) if key != first)
+            return other[0] - means[place], other[1]
+
+        for name, weight in weights.items():
+            steps = sorted(np.linspace(0, MOST_WEIGHT, 61), key=lambda step: abs(step - weight))
+            moved = next((step for step in steps if lead(name, step)[0] < 0), np.nan)
+            then = "" if np.isnan(moved) else lead(name, moved)[1]
+            rows[name] = weight, moved, then, lead(name, 0.0)[0], lead(name, MOST_WEIGHT)[0]
+        columns = ["weight", "to", "then", "lead_at_0", "lead_at_most"]
+        return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("criterion")
+
+    @property
+    def text(self) -> str:
+        """The recommendation, the ranking without what depends on the machine, and what would change it."""
+        lines = [f"{self.caller}: {' or '.join(self.recommended)}"]
+        lines += [f"{row.place}. {name}: {row.reasons}" for name, row in self.table.iterrows()]
+        lines += [f"not {name}: {why}" for name, why in self.excluded.items()]
+        return "\n".join(lines)
+
+    def phases(self, x: str = "payload_bytes", y: str = "header_bytes") -> Result:
+        """Return who comes first over two of `phases.AXES`, everything else as it was asked."""
+        from splicelab.evidence.debate.phases import phases  # late: it decides many times
+
+        return phases(self.asked, x, y)
+
+    def plain(self) -> dict:
+        """Return plain data, as the command line prints them as JSON."""
+        ranking = [
+            {"alternative": name} | row.to_dict() | {"reasons": row.reasons.split("; ")}
+            for name, row in self.table.iterrows()
+        ]
+        moves = self.would_change.dropna().reset_index().drop(columns=["lead_at_0", "lead_at_most"])
+        said = {"caller": self.caller, "recommended": self.recommended[0], "same": self.recommended[1:]}
+        return said | {"ranking": ranking, "would_change": moves.to_dict("records"), "excluded": self.excluded}
+
+
+@checked
+def decide(
+    caller: Any = "siw",
+    payloads: Annotated[dict[Whole, Share], Field(min_length=1)] = {4096: 0.5, 65536: 0.5},  # noqa: B006
+    *,
+    weights: dict[str, Weight] | None = None,
+    flag_ignored: Share = 0.0,
+    in_flight: Whole = 1,
+    as_of_6_1: bool = False,
+    costs: Any = None,
+    **options,
+) -> Decision:
+    """Weigh the alternatives for a sender and its operations.
+
+    Parameters
+    ----------
+    caller : str, Caller or mapping
+        A key of data/callers.csv; or arguments of `splicelab.evidence.debate.senders.sender`, which describe one.
+    payloads : mapping of int to float
+        Share of the operations that have so many bytes of payload; shares are taken relative to their sum.
+    weights : mapping of str to float, optional
+        Of CRITERIA; 1 where not given, but 0 for later bugs.
+    flag_ignored : float
+        Share of the sockets that ignore MSG_SPLICE_PAGES: no scatter-gather, or a protocol without it.
+    in_flight : int
+        Messages that wait for their ACK.
+    as_of_6_1 : bool
+        Take a caller of the table as it was in 6.1, when the thread was written.
+    costs : UnitCosts, optional
+        Unit costs; those stored for this project's machine unless given.
+
+    Raises
+    ------
+    InputError
+        A criterion, a caller or a size that there is not.
+
+    Examples
+    --------
+    >>> from splicelab import decide
+    >>> decide("siw", {4096: 1}, weights={"lines in core": 0}).table.shape
+    (9, 5)
+    """
+    asked = {"caller": caller, "payloads": payloads, "weights": weights, "flag_ignored": flag_ignored}
+    asked |= {"in_flight": in_flight, "as_of_6_1": as_of_6_1, "costs": costs} | options
+    caller, choices = find_sender(caller, as_of_6_1), debate("choices")
+    weights = WEIGHTS | {one_of("criterion", name, CRITERIA): weight for name, weight in (weights or {}).items()}
+    within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
+    shares = pd.Series(payloads) / (sum(payloads.values()) or 1)
+    if not shares.sum():
+        raise InputError("payloads: no share is above 0")
+    ways = {"with the flag": {}, "without the flag": {"flag": False}, "lost and sent again": {"lose_every": 1}}
+    found = {
+        way: count_operation(caller, shares, tuple(choices.index), in_flight, options | given)
+        for way, given in ways.items()
+    }
+    (flag, flag_ends), (ignored, _), (_, lost_ends) = found.values()
+    if OWN_WAY in lost_ends:  # the sender writes again what the queue shows, and relies on replies
+        lost_ends = {}
+    excluded = {name: f"{end} when lost and sent again" for name, end in lost_ends.items()} | flag_ends
+    mean = (1 - flag_ignored) * flag + flag_ignored * ignored
+    mean = mean.assign(ignored=ignored.copied_bytes).drop(index=list(excluded))
+    if mean.empty:
+        raise InputError(f"{caller.key}: no alternative brings its bytes as meant")
+    draws = draw(mean, choices.loc[mean.index], costs or unit_costs())
+    criteria = pd.DataFrame(np.median(draws, 0), mean.index, list(CRITERIA))
+    return Decision(caller.key, criteria, draws, weights, excluded, asked)

@@ -1,0 +1,88 @@
+"""The decision in pictures: scores and what they are made of, what would move them, and where who comes first."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from splicelab.evidence.debate.decide import MOST_WEIGHT, Decision
+from splicelab.evidence.debate.phases import NEVER, Phases
+from splicelab.show.canvas import Drawing, shows
+from splicelab.show.style import new_figure
+
+# Families of criteria; no colour of an owner of memory.
+FAMILIES = {
+    "work: calls, copies, time": ("#3B4A5A", ("calls", "bytes copied", "copied without flag", "time")),
+    "wire: skbs": ("#8FA3B5", ("skbs",)),
+    "memory: held, fetched": ("#B9A44C", ("bytes held", "pages fetched")),
+    "code: callers, core, others": ("#A6636B", ("lines in callers", "lines in core", "asked of others")),
+    "later bugs": ("#D9D9D9", ("later bugs",)),
+}
+SHORT = {"plain_copy": "copy all", "piecewise": "as in 6.12", "three_calls": "three calls", "copy_in_stack": "stack"}
+SHORT |= {"fix_callers": "callers", "rewrite_helper": "helper", "page_per_object": "page each"}
+SHORT |= {"attach_callback": "callback", "copy_on_ref": "copy on ref", NEVER: "never sent"}
+LIGHT = "#E8E4D8 #DCE3EA #C9D8E6 #E3C9CC #CFE3D4 #E9DDF0 #F3E3C3 #D6EEF0 #F0D6E4 #FFFFFF"
+FILLS = dict(zip(SHORT, LIGHT.split(), strict=True))
+LABELS = {"header_bytes": "header (bytes)", "payload_bytes": "payload (bytes)", "messages_per_s": "messages a second"}
+LABELS |= {"flag_ignored": "share of sockets that ignore the flag", "ack_delay_ms": "ACK delay (ms)"}
+
+
+@shows(Decision)
+class Ranking(Drawing):
+    """Left a bar an alternative with its interval, less is better; right how a weight moves the lead of the first."""
+
+    def __init__(self, result: Decision):
+        self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
+
+    def update(self, result: Decision) -> None:
+        """Draw this decision anew: alternatives change their order, and some are left out."""
+        bars, moves = self.figure.axes
+        for axes in (bars, moves):
+            axes.clear()
+        table, parts = result.table, result.parts.loc[result.table.index]
+        rows, left = np.arange(len(table)), np.zeros(len(table))
+        for family, (colour, names) in FAMILIES.items():
+            widths = parts[list(names)].sum(axis=1).to_numpy()
+            if widths.any():
+                bars.barh(rows, widths, 0.6, left, color=colour, label=family)
+            left += widths
+        bars.hlines(rows, table.low, table.high, color="black", lw=1.2)
+        bars.set_yticks(rows, [f"{row.place}. {name.replace('_', ' ')}" for name, row in table.iterrows()])
+        bars.set(
+            xlim=(0, None), ylim=(len(rows) - 0.4, -0.6), xlabel="score, less is better (counted, estimated, posted)"
+        )
+        bars.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=2)
+        change = result.would_change
+        change = change.loc[change[["lead_at_0", "lead_at_most"]].diff(axis=1).iloc[:, -1].abs().sort_values().index]
+        ends, rows = change[["lead_at_0", "lead_at_most"]], np.arange(len(change))
+        moves.barh(rows, ends.max(axis=1) - ends.min(axis=1), 0.5, ends.min(axis=1), color="#9AA5B1")
+        moves.plot(change.lead_at_most, rows, "k|", ms=11)
+        moves.axvline(0, color="black", lw=1)
+        moves.set_yticks(rows, change.index)
+        moves.margins(x=0.08)
+        moves.set_xlabel(f"lead of the first at weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another comes first")
+
+
+@shows(Phases)
+class PhaseMap(Drawing):
+    """A cell a sender: who comes first in it; hatched where others are as good within what is uncertain."""
+
+    @classmethod
+    def picture(cls, result: Phases) -> Figure:
+        """Return the figure of one map."""
+        rows, cols = result.table.shape
+        figure, axes = new_figure(9.5, 1.2 + 0.42 * rows)
+        axes.set(xlim=(0, cols), ylim=(rows, 0), xlabel=LABELS[result.table.columns.name])
+        axes.set_ylabel(LABELS[result.table.index.name])
+        axes.set_xticks(np.arange(cols) + 0.5, [f"{value:,g}" for value in result.table.columns])
+        axes.set_yticks(np.arange(rows) + 0.5, [f"{value:,g}" for value in result.table.index])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        for (row, col), name in np.ndenumerate(result.table.to_numpy()):
+            same = result.same.iat[row, col]
+            look = {"facecolor": FILLS[name], "edgecolor": "#9AA5B1", "linewidth": 0, "hatch": "//" if same else None}
+            axes.add_patch(Rectangle((col + 0.02, row + 0.04), 0.96, 0.92, **look))
+            said = SHORT[name] + (f" +{same}" if same else "")
+            box = {"facecolor": FILLS[name], "edgecolor": "none", "pad": 1.5}
+            axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9, bbox=box)
+        axes.set_title("first by score; hatched: +n others are as good", fontsize=10)
+        return figure
