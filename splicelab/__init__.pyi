@@ -11,14 +11,12 @@ from .evidence.counted.fragments import shoot_out as shoot_out
 from .evidence.counted.layers import layers as layers
 from .evidence.counted.life import life as life
 from .evidence.counted.lifetimes import lives as lives
-from .evidence.counted.lifetimes import lives_by_delay as lives_by_delay
 from .evidence.counted.matrix import matrix as matrix
 from .evidence.counted.message import trace_message as trace_message
 from .evidence.counted.patterns import observe as observe
 from .evidence.counted.predict import predict as predict
 from .evidence.counted.run import run as run
 from .evidence.counted.sweep import sweep as sweep
-from .evidence.counted.timeline import timeline as timeline
 from .evidence.debate.decide import decide as decide
 from .evidence.debate.tables import debate as debate
 from .evidence.live.run import live as live
@@ -29,7 +27,6 @@ from .evidence.timed.unit_costs import unit_costs as unit_costs
 from .show.check import check as check
 from .show.explorer import explore as explore
 from .show.glossary import words as words
-from .show.grid import grid as grid
 from .show.message_explorer import explore_message as explore_message
 from .show.plot import plot as plot
 from .show.source import source as source
