@@ -176,7 +176,7 @@ def test_a_long_message_is_cut_and_says_so():
 
 def test_a_file_goes_in_rounds_of_sixteen_pages_and_user_memory_has_the_owner_that_is_stated():
     (shape,) = gather(send(0, 150_000, call="sendfile", iterator="file")).shapes
-    assert shape.words == "splice 65536, splice 65536, splice 18928"
+    assert shape.words == "splice 65536 MORE, splice 65536 MORE, splice 18928"
     (shape,) = gather(send(0, 100, 4096, 9000, iterator="user")).shapes
     assert [owner for _, owner in shape.parts[0][1]] == ["slab", "page", "page"]
     (shape,) = gather(send(0, 100, 9000, owner="page_frag")).shapes
