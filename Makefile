@@ -1,4 +1,4 @@
-# make lab · make test · make notebooks · make soak · make bench · make clean
+# make lab · make test · make notebooks · make site · make soak · make bench · make clean
 # From a fresh clone these need Python >= 3.11, make and git; the rest is installed into .venv.
 
 BIN := .venv/bin
@@ -13,11 +13,12 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export IPYTHONDIR := $(CURDIR)/build/ipython
 export NUMBA_CACHE_DIR := $(CURDIR)/build/numba
 
-.PHONY: stale help lab test notebooks soak bench clean
+.PHONY: stale help lab test notebooks site soak bench clean
 help:
 	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
 	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
 	@echo "make notebooks  rerun and rewrite all notebooks"
+	@echo "make site       make pages of what the notebooks store, to read in any browser: build/site/index.html"
 	@echo "make soak       longer searches for counterexamples"
 	@echo "make bench      compare the kernels with C on this machine, and keep the samples in data/bench"
 	@echo "make clean      remove build/ and .venv"
@@ -56,6 +57,12 @@ test-modes-and-notebooks:
 notebooks: .venv/ready
 	@echo "Rerunning and rewriting the notebooks, each in a fresh kernel"
 	@$(BIN)/python tools/write_notebooks.py
+
+# Runs no notebook and asks no network; a link that leads nowhere is an error.
+site: .venv/ready
+	@rm -rf build/site build/doctrees build/jupyter_execute
+	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "The pages are made: open build/site/index.html"
 
 soak: .venv/ready
 	@echo "Longer searches, 10,000 examples each"

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from bench import compare, growth, reader, scaling, sweep, use
+from bench import compare, growth, live, reader, scaling, sweep, trace, use
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
 from splicelab.evidence.timed.unit_costs import keep, unit_costs
@@ -20,12 +20,14 @@ def main() -> None:
     sweeps = sweep.run()
     scaled = scaling.run(long_runs)
     first_use = use.run()
-    waits = reader.run()
+    waits, traces = reader.run(), trace.run()
     result, processes = compare.run()
+    live_rows, live_samples = live.run()
+    result["rows"] += live_rows
     if note:
         result["environment"]["note"] = note
-    result |= {"processes": processes, "growth": long_runs, "scaling": scaled, "sweep": sweeps, "use": first_use}
-    result["reader"] = waits
+    result |= {"processes": processes, "live_samples": live_samples, "growth": long_runs, "scaling": scaled}
+    result |= {"sweep": sweeps, "use": first_use, "reader": waits, "trace": traces}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)

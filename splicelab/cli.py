@@ -11,6 +11,12 @@ from splicelab import __version__
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
+MTU = click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+ENDS = click.option(
+    "--message-ends", default="more", show_default=True, help="Of a trace: at a call without MORE; or seconds of pause."
+)
+JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -37,29 +43,76 @@ def predict(scenarios: str) -> None:
 
 
 @commands.command()
-@click.option("--caller", required=True, help="Who sends: a key of data/callers.csv.")
-@click.option("--payload", required=True, type=click.IntRange(min=0), help="Bytes of payload in the operation.")
+@click.option("--caller", help="Who sends: a key of data/callers.csv.")
+@click.option("--payload", type=click.IntRange(min=0), help="Bytes of payload in the operation.")
+@click.option("--trace", type=click.Path(), help="In place of both: a trace of your own (see splicelab trace).")
+@ENDS
 @click.option("--alternative", multiple=True, help="An answer of the thread, again for more; all by default.")
 @click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
-@click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
+@MTU
 @click.option("--trailer", "trailer_bytes", type=int, help="Bytes behind the payload; the protocol's own unless given.")
 @click.option("--entry", "entry_bytes", type=int, default=4096, show_default=True, help="Bytes of a scatterlist entry.")
 @click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
 @click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+@JSON
 def compare(
-    caller: str, payload: int, alternative: tuple[str, ...], profile: str | None, is_json: bool, **how: int | bool
+    caller: str | None,
+    payload: int | None,
+    trace: str | None,
+    message_ends: str,
+    alternative: tuple[str, ...],
+    profile: str | None,
+    is_json: bool,
+    mtu: int,
+    **how: int | bool | None,
 ) -> None:
-    """Count what an operation of a caller costs by each alternative, and with JSON the calls that TCP is given."""
+    """Count what an operation of a caller, or a trace, costs by each alternative; with JSON also its calls."""
     from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
+    from splicelab.evidence.recorded.own_trace import own_trace
 
-    result = compare_alternatives(caller, payload, alternative, profile or DEFAULT_PROFILE, **how)
-    if is_json:
-        click.echo(json.dumps(result.plain()))
+    profile = profile or DEFAULT_PROFILE
+    if (caller is None, payload is None) != (trace is not None, trace is not None):
+        raise click.UsageError("give --caller and --payload, or else --trace")
+    if trace is None:
+        result = compare_alternatives(caller, payload, alternative, profile, mtu=mtu, **how)
+    elif given := [name for name, value in how.items() if value not in (None, False, 4096)]:
+        raise click.UsageError(f"{given[0]}: a trace says what is sent")
     else:
-        click.echo(f"counted: caller {caller}, payload {payload} bytes, profile {result.profile}")
-        click.echo(result.table.T.to_string())
+        told = own_trace(trace, message_ends, mtu)
+        result = told.through(alternative, profile)
+        if not is_json:
+            click.echo(f"recorded: {told.text}\neach shape is counted once, times how often it occurs\n")
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    what = "trace" if trace else "caller"
+    click.echo(f"counted: {what} {result.caller}, payload {result.payload_bytes} bytes, profile {result.profile}")
+    click.echo(result.table.T.to_string())
+
+
+@commands.command()
+@click.argument("file", type=click.Path())
+@ENDS
+@MTU
+@click.option(
+    "--csv", "is_csv", is_flag=True, help="Print the calls as CSV: what strace wrote, in the documented form."
+)
+@JSON
+def trace(file: str, message_ends: str, mtu: int, is_csv: bool, is_json: bool) -> None:
+    """Summarise a trace of your own program: messages, shapes, who said MORE, and who waited after which line."""
+    from splicelab.evidence.recorded.own_trace import own_trace
+    from splicelab.evidence.recorded.trace_lines import csv_lines
+
+    if is_csv:
+        for line in csv_lines(file):
+            click.echo(line)
+        return
+    result = own_trace(file, message_ends, mtu)
+    if is_json:
+        return click.echo(json.dumps(result.plain()))
+    click.echo(f"recorded: {result.text}\n\n{result.table.head(20).to_string(index=False, max_colwidth=100)}")
+    if len(result.waits):
+        click.echo(f"\n{result.waits.head(20).to_string(index=False)}")
 
 
 @commands.command()
@@ -112,28 +165,29 @@ def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
 @commands.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
 @click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
-def live(is_json: bool, quick: bool) -> None:
+@click.option("--route", default="loopback", help="loopback, or veth: two network namespaces made for the run (root).")
+def live(is_json: bool, quick: bool, route: str) -> None:
     """Send the alternatives to this kernel over loopback: predicted first, then measured."""
     from splicelab.evidence.live.run import live as run_live
 
-    run = run_live(quick)
+    run = run_live(quick=quick, route=route)
     if is_json:
         return click.echo(json.dumps(run.plain()))
     if run.stored_because:
         click.echo(f"a stored run: {run.stored_because}")
     told = run.predictions.table
-    click.echo(f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.provenance}")
+    click.echo(
+        f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.route}; {run.provenance}"
+    )
     click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
     click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
     click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
-    click.echo(
-        f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none measured)\n{run.break_even}"
-    )
+    click.echo(f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none)\n{run.break_even}")
     click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
 
 
 @commands.command()
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
+@JSON
 def bench(is_json: bool) -> int:
     """Time the kernels against the same work in C on this machine; takes minutes."""
     if not (REPOSITORY / "bench").is_dir():

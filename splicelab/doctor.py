@@ -62,14 +62,14 @@ def _cores() -> str:
 
 
 def _live() -> str:
-    from splicelab.evidence.live.loops import ROUTES
+    from splicelab.evidence.live.loops import WAYS
     from splicelab.evidence.live.sockets import Shape, open_wire
 
     with open_wire(Shape()) as wire:
-        for route in ROUTES:
-            wire.send(route)
+        for way in WAYS:
+            wire.send(way)
     mtu = Path("/sys/class/net/lo/mtu").read_text().strip()
-    return f"{', '.join(ROUTES)} over loopback, MTU {mtu}, Linux {platform.release()}"
+    return f"{', '.join(WAYS)} over loopback, MTU {mtu}, Linux {platform.release()}"
 
 
 PARTS: dict[str, Callable[[], str]] = {

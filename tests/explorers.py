@@ -16,7 +16,9 @@ CELLS = {  # by notebook, what an Explorer's cell needs from cells before it
     "06_kill_notlast_first": ["imports", "explored", "explorer"],
     "07_callbacks_and_copy_on_ref": ["imports", "explorer"],
     "08_fragment_allocators": ["imports", "explorer"],
+    "09_real_callers": ["imports", "operations", "explorer"],
     "10_your_kernel": ["imports", "explorer"],
+    "11_verdict": ["lead", "explorer"],
 }
 
 

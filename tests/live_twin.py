@@ -42,10 +42,10 @@ def _drain(sock, job, size_bytes: int, flags: int) -> None:
         job.counts[loops.CALLS] += 1
 
 
-def _splice(sock, job, header, offset, trailer) -> None:
-    """Send header, file and trailer through the pipe."""
+def _splice(sock, job, pieces, flags) -> None:
+    """Send pieces through the pipe: (memory, or None, where in the file)."""
     filled = 0
-    for piece, start in ((header, None), (None, offset), (trailer, None)):
+    for piece, start in pieces:
         done, size_bytes = 0, len(piece) if piece is not None else int(job.iov[3])
         while done < size_bytes:
             try:
@@ -60,7 +60,7 @@ def _splice(sock, job, header, offset, trailer) -> None:
             except BlockingIOError:
                 _drain(sock, job, filled, loops.SPLICE_F_MORE)
                 filled = 0
-    _drain(sock, job, filled, 0)
+    _drain(sock, job, filled, flags)
 
 
 def _reap(sock, job) -> None:
@@ -74,26 +74,28 @@ def _reap(sock, job) -> None:
         job.counts[loops.COPIED] += (last - first + 1) * (code & 1)
 
 
-def send_messages(job, route: int, messages: int) -> int:
-    """Send so many messages by one of ROUTES; return 0 or a negative errno."""
+def send_messages(job, way: int, messages: int) -> int:
+    """Send so many messages by one of WAYS; return 0 or a negative errno."""
     (header, _, trailer), offset = [_memory(*map(int, job.iov[place : place + 2])) for place in (0, 2, 4)], 0
     try:
         with socket.socket(fileno=os.dup(job.sock)) as sock:
             for _ in range(messages):
                 payload = _memory(int(job.iov[2]) + offset, int(job.iov[3]))
-                if route == loops.PIECEWISE:
+                if way in (loops.PIECEWISE, loops.THREE_CALLS):
                     _send_all(sock, job, [header], MSG_MORE)
                     done = 0
-                    while done < len(payload):
+                    if way == loops.THREE_CALLS:
+                        _splice(sock, job, [(None, offset)], loops.SPLICE_F_MORE)
+                    while way == loops.PIECEWISE and done < len(payload):
                         done += os.sendfile(job.sock, job.file, offset + done, len(payload) - done)
                         job.counts[loops.CALLS] += 1
                     _send_all(sock, job, [trailer], 0)
-                elif route in (loops.FIX_CALLERS, loops.REWRITE_HELPER):
-                    _splice(sock, job, header, offset, trailer)
+                elif way in (loops.FIX_CALLERS, loops.REWRITE_HELPER):
+                    _splice(sock, job, [(header, None), (None, offset), (trailer, None)], 0)
                 else:
-                    _send_all(sock, job, [header, payload, trailer], MSG_ZEROCOPY * (route == loops.ATTACH_CALLBACK))
+                    _send_all(sock, job, [header, payload, trailer], MSG_ZEROCOPY * (way == loops.ATTACH_CALLBACK))
                 offset = offset + job.stride if offset + 2 * job.stride <= job.span else 0
-            if route == loops.ATTACH_CALLBACK:
+            if way == loops.ATTACH_CALLBACK:
                 _reap(sock, job)
     except OSError as error:
         return -error.errno

@@ -10,7 +10,7 @@ from mmap import mmap
 import pytest
 from legible import assert_legible
 
-from bench import compare, growth, message, reader, rows, scaling, sweep, twin, use
+from bench import compare, growth, message, reader, rows, scaling, sweep, trace, twin, use
 from bench.memory import HUGE_BYTES, LINE_BYTES, Memory
 from splicelab import explore, trace_message
 from splicelab.alternatives import BUILT_IN
@@ -204,6 +204,12 @@ def test_all_kernels_means_all(monkeypatch):
     monkeypatch.setattr(use, "run_python", lambda *_, **__: (1.0, printed))
     with pytest.raises(use.InputError, match=r"not called: splicelab\.kernel\.copy\.gather"):
         use.run()
+
+
+def test_a_long_trace_is_the_same_in_both_forms(capsys):
+    rows = trace.run(2000)
+    assert {row["messages"] for row in rows} == {1000} and len(rows) == 6
+    assert capsys.readouterr().out.count("within") >= 4
 
 
 def test_the_floor_shows_what_the_explorer_would():

@@ -39,11 +39,12 @@ ARGUMENTS = {  # of each public function, good ones; one or two of them are repl
     "shoot_out": LOAD | {"allocators": ("page_frag_down",)},
     "pinned": {"circumstances": {"none lost": {"messages": 10}}, "sizes_bytes": (48, 4), "in_flight": (1,)},
     "life": {"kernel": "6.1", "object_bytes": 32, "zeroed": False},
-    "lives": {"kernel": "6.1", "object_bytes": 32, "ack_delay": 2, "loss": 0.05, "pressure": 1.0, "messages": 50},
-    "lives_by_delay": {"ack_delay": 2, "delays": (1,), "messages": 50},
+    "lives": {"kernel": "6.1", "object_bytes": 32, "ack_delay": 2, "loss": 0.05, "pressure": 1.0, "messages": 50}
+    | {"by_delay": (1,)},
     "matrix": {"kernels": ("6.1",), "headers": ("slab",), "trailers": ("slab",)},
     "observe": {"how": "one sendmsg", "announce": "nothing", "header_bytes": 48, "kernel": "6.12", "number": 0}
     | {key: SEND[key] for key in ("payload_bytes", "mtu")},
+    "decide": {"caller": "siw", "payloads": {4096: 1}, "flag_ignored": 0.5, "in_flight": 1, "as_of_6_1": False},
     "debate": {"name": "outcome"},
     "source": {"name": "copy_in_stack"},
     "words": {"group": "memory"},

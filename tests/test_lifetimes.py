@@ -5,7 +5,7 @@ import pytest
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.life import life
-from splicelab.evidence.counted.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives, lives_by_delay
+from splicelab.evidence.counted.lifetimes import AGAIN, ANOTHERS, AT_ONCE, OWN_LATER, lives
 from splicelab.kernel.profiles import PROFILES
 
 FEW = {"messages": 2000, "loss": 0.2}
@@ -43,7 +43,7 @@ def test_before_the_next_message_only_others_can_take_it_and_the_chance_is_that_
     for steps in random.poisson(pressure, 20_000):
         walk = np.cumsum(random.choice((-1, 1), steps))
         survived.append(not (walk < 0).any())
-    table = lives_by_delay(delays=(0,), pressure=pressure, messages=40_000).table
+    table = lives(by_delay=(0,), pressure=pressure, messages=40_000).table
     assert table.low[0] - 0.02 < 1 - np.mean(survived) < table.high[0] + 0.02
     assert OWN_LATER not in lives(ack_delay=0, pressure=pressure, **FEW).fates
 
@@ -55,9 +55,9 @@ def test_zeroing_changes_more_bytes_and_the_same_messages():
 
 
 def test_the_interval_is_wilsons_and_open_without_losses():
-    table = lives_by_delay(delays=(4,), **FEW).table
+    table = lives(by_delay=(4,), **FEW).table
     assert 0 < table.low[4] < table.share[4] < table.high[4] < 1
-    nothing = lives_by_delay(delays=(4,), loss=0).table
+    nothing = lives(by_delay=(4,), loss=0).table
     assert (nothing.low[4], nothing.high[4]) == (0, 1) and np.isnan(nothing.share[4])
 
 

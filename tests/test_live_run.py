@@ -3,26 +3,32 @@
 import json
 import os
 import subprocess
+import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from jupyter_client.manager import start_new_kernel
 from legible import assert_legible
 from test_live import can_splice
 
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, measure
 from splicelab.evidence.live.run import crossing, keep, live
-from splicelab.evidence.live.sockets import LiveError
+from splicelab.evidence.live.sockets import LiveError, Shape
+from splicelab.paths import REPOSITORY
 from splicelab.show.live import CostCurves
 
+NO_SPLICE = REPOSITORY / "tests" / "no_splice.py"
 needs_splice = pytest.mark.skipif(not can_splice(), reason="this machine does not let a program splice to a socket")
 
 
 @needs_splice
 def test_a_run_that_is_given_up_ends_its_process():
     cells = [[[48, 4096, 4], "hot"]] * 500
-    found = _child({"cells": cells, "rounds": 2, "sample_ms": 1.0})
+    found = _child({"cells": cells, "ways": WAYS, "route": "loopback", "rounds": 2, "sample_ms": 1.0})
     assert next(found)["shape"] == [48, 4096, 4]
     found.close()
     children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
@@ -32,8 +38,8 @@ def test_a_run_that_is_given_up_ends_its_process():
 @needs_splice
 def test_a_run_measures_every_way_and_again_the_first(tmp_path):
     sizes = {"header_bytes": (48,), "payload_bytes": (1024, 4096)}
-    samples = measure(sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
-    assert len(samples) == 2 * 2 * (len(ROUTES) + 1) and (samples.ns_per_message > 100).all()
+    samples = measure(sizes=sizes, processes=2, rounds=3, sample_ms=0.5, heats=("hot",))
+    assert len(samples) == 2 * 2 * (len(WAYS) + 1) and (samples.ns_per_message > 100).all()
     assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
     run = live(stored=True)
     keep(run, tmp_path / "run.json")
@@ -51,12 +57,55 @@ def test_the_stored_run_says_so_and_has_every_part():
     assert_legible(figure)
 
 
+@needs_splice
+def test_a_program_that_may_not_splice_shows_the_stored_run_and_why():
+    code = "from splicelab import live; run = live(quick=True); print(run.stored_because, run.predictions.html)"
+    told = subprocess.run([sys.executable, NO_SPLICE, sys.executable, "-c", code], capture_output=True, text=True)
+    assert "three_calls: Operation not permitted" in told.stdout and "(a stored run, since " in told.stdout, told.stderr
+
+
+@needs_splice
+def test_a_notebook_interrupts_a_run_within_a_second():
+    manager, kernel = start_new_kernel()
+    try:
+        first = "from splicelab import live; from splicelab.evidence.live.forecast import forecast; forecast((1024,))"
+        kernel.execute_interactive(first, timeout=120)  # compiled code is loaded in one piece, deaf meanwhile
+        for after_s in (0.3, 5.0):  # while it predicts; while it measures
+            asked = kernel.execute("live()")
+            time.sleep(after_s)
+            manager.interrupt_kernel()
+            start_s = time.monotonic()
+            content = kernel.get_shell_msg(timeout=10)
+            while content["parent_header"].get("msg_id") != asked:
+                content = kernel.get_shell_msg(timeout=10)
+            took_s = time.monotonic() - start_s
+            assert content["content"].get("ename") == "KeyboardInterrupt", content["content"]
+            assert took_s < 1
+        children = subprocess.run(["pgrep", "-P", str(manager.provisioner.pid)], capture_output=True, text=True)
+        assert children.stdout == "", "the processes that measure have gone"
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
     def refuse(*_):
         raise LiveError("live: no splice here")
 
     monkeypatch.setattr("splicelab.evidence.live.run.forecast", refuse)
     assert live(quick=True).stored_because == "no splice here"
+
+
+def test_break_even_is_that_of_the_middle_process_between_the_others():
+    run, rows = live(stored=True), []
+    for process, cross in enumerate((4000, 16000, None)):  # from where on piecewise is measured as cheaper
+        for payload in (1000, 4000, 16000):
+            ns = {"plain_copy": 100, "piecewise": 80 if cross and payload >= cross else 125}
+            rows += [(way, 48, payload, 4, "hot", process, value) for way, value in ns.items()]
+    columns = ["alternative", *Shape._fields, "heat", "process", "ns_per_message"]
+    (even,) = replace(run, samples=pd.DataFrame(rows, columns=columns)).break_even.itertuples()
+    assert (even.alternative, even.payload_bytes, even.low) == ("piecewise", pytest.approx(8000), pytest.approx(2000))
+    assert np.isnan(even.high), "in one process it never is"
 
 
 @pytest.mark.parametrize(

@@ -6,56 +6,13 @@ from itertools import groupby
 import pytest
 
 from splicelab.callers import load_callers
+from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import compare
 from splicelab.evidence.recorded.recordings import operations
+from splicelab.evidence.recorded.replay import by_operation, model_of, recorded_calls, replay, row_of
 
 CALLERS = load_callers()
-FLAG_BITS = {"MORE": 0x8000, "NOTLAST": 0x20000, "EOR": 0x80}
-RECORDED_AS = {  # which row describes a recorded operation
-    ("nvme", "read", "T"): "nvmet_tcp",
-    ("nvme", "write", "H"): "nvme_tcp",
-    ("nfs", "read", "T"): "sunrpc_server",
-    ("nfs", "write", "H"): "sunrpc_client",
-    ("iscsi", "write", "H"): "iscsi_tcp",
-    ("iscsi", "modeselect", "H"): "iscsi_tcp",
-    ("iscsi", "read", "T"): "lio_target",
-    ("iscsi", "inquiry", "T"): "lio_target",
-    ("rds", "send", "H"): "rds",
-    ("drbd", "write", "H"): "drbd",
-    ("kcm", "send", "H"): "kcm",
-    ("ktls", "send", "H"): "ktls",
-    ("ceph", "write", "H"): "ceph",
-    ("nvme", "read", "H"): "nvme_tcp",
-    ("iscsi", "read", "H"): "iscsi_tcp",
-    ("iscsi", "inquiry", "H"): "iscsi_tcp",
-}
-COMMANDS = ("nvme_tcp", "iscsi_tcp"), ("read", "inquiry")  # which ask for payload and have none
-FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
 UNPLUG_AND_BARRIER = (16, 24)  # packets of drbd that follow a write when its queue runs empty
-
-
-def row_of(op):
-    what, cfg, direction, *_ = op.op.split("|")
-    key = RECORDED_AS.get((what, direction, op.role))
-    if key == "ceph":
-        return "ceph_v1" if "legacy" in cfg else "ceph_v2"
-    return None if key == "ktls" and cfg != "tls12" else key
-
-
-def from_recording(call):
-    """Return a recorded call in the words of the recipes, without flags that do not change what is sent."""
-    name, size_bytes, bits, _ = call
-    method = "sendpage" if name == "sendpages" else "splice" if bits & 0x8000000 else "copy"
-    return method, size_bytes, sorted(flag for flag, bit in FLAG_BITS.items() if bits & bit)
-
-
-def model_of(op, key, kernel):
-    _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
-    payload_bytes = "0" if key in COMMANDS[0] and direction in COMMANDS[1] else payload_bytes
-    how = {"data_digest": cfg == "dd", "page_offset_bytes": int(offset) if key in FROM_USER_PAGES else 0}
-    if key == "nvme_tcp" and kernel == "6.12":  # the buffer lay in a huge page: one entry
-        how |= {"entry_bytes": max(4096, int(payload_bytes)), "page_offset_bytes": 0}
-    return compare(key, int(payload_bytes), ("piecewise",), kernel, **how)
 
 
 def as_one_entry(calls):
@@ -72,7 +29,7 @@ def test_every_recorded_operation_is_reproduced():
     exact, wrong = Counter(), []
     for op in operations().query("caller != 'siw'").itertuples():
         key, kernel = row_of(op), "6.1" if op.kernel == "6.1.192" else "6.12"
-        calls = [from_recording(call) for call in op.calls]
+        calls = recorded_calls(op)
         copied_bytes, pushes = op.copied_bytes, op.pushes
         if key == "ceph_v1" and len(calls) > 261:
             continue  # two writes of 1 MiB with a tick of the client in between (data/README.md)
@@ -84,7 +41,7 @@ def test_every_recorded_operation_is_reproduced():
             copied_bytes, pushes = copied_bytes - sum(size for _, size, _ in extra), pushes - len(extra)
         compared = model_of(op, key, kernel)
         tally, said = compared.tallies["piecewise"], compared.calls["piecewise"]
-        said = [(method, size_bytes, sorted(flags)) for method, size_bytes, flags in said]
+        said = [(method, size_bytes, tuple(sorted(flags))) for method, size_bytes, flags in said]
         if key == "nvme_tcp" and kernel == "6.1":
             calls, said = as_one_entry(calls), as_one_entry(said)
         attached_bytes = op.spliced_bytes + sum(size for name, size, *_ in op.calls if name == "sendpages")
@@ -109,8 +66,8 @@ def test_siw_sends_64_kib_at_mtu_1500_as_recorded():
         and any(call[1] == 1240 and call[2] & 0x8000 for call in op.calls)
         and "65536" in op.op
     ]
-    recorded = [from_recording(call) for call in op.calls]
-    meant = [(method, size_bytes, sorted(flags)) for method, size_bytes, flags in calls]
+    recorded = recorded_calls(op)
+    meant = [(method, size_bytes, tuple(sorted(flags))) for method, size_bytes, flags in calls]
     assert any(recorded[start : start + len(meant)] == meant for start in range(len(recorded)))
     assert [length for length, *_ in op.skbs].count(4) >= 46
 
@@ -118,13 +75,13 @@ def test_siw_sends_64_kib_at_mtu_1500_as_recorded():
 def test_every_spliced_fpdu_of_siw_has_the_flags_of_its_row():
     fpdus = 0
     for op in operations().query("caller == 'siw' and kernel == '6.12.117'").itertuples():
-        calls = [from_recording(call) for call in op.calls]
+        calls = recorded_calls(op)
         for place, call in enumerate(calls):
-            if call == ("copy", 16, ["MORE"]):
+            if call == ("copy", 16, ("MORE",)):
                 end = next(n for n in range(place + 1, len(calls)) if calls[n][0] == "copy")
                 pages = calls[place + 1 : end]
-                assert [flags for *_, flags in pages] == [["MORE"]] * (len(pages) - 1) + [[]]
-                assert calls[end] == ("copy", 4, ["EOR"])
+                assert [flags for *_, flags in pages] == [("MORE",)] * (len(pages) - 1) + [()]
+                assert calls[end] == ("copy", 4, ("EOR",))
                 fpdus += 1
     assert fpdus > 190
 
@@ -164,3 +121,31 @@ def test_three_calls_as_counted_by_hand():
     three, many = told["three_calls"], told["piecewise"]
     assert (three.sends, three.copied_bytes, three.frag_allocs, three.skbs) == (3, 20, 0, 2)
     assert (many.sends, many.skbs) == (14, 13)
+
+
+DIFFER = {("drbd write", "6.1"), ("drbd write", "6.12")}  # unplug and barrier packets, when a queue ran empty
+DIFFER |= {(f"nvme_tcp write{digest}", "6.1") for digest in ("", ", data digest")}  # how a user's pages lie in memory
+
+
+def test_a_replay_marks_what_differs_and_nothing_else():
+    differ = set()
+    for name, found in by_operation().items():
+        for _, payload_bytes in found:
+            told = replay(name, payload_bytes)
+            for kernel, lines in told.lines.items():
+                was, said = told.counts[kernel]
+                is_same = all(one == other for _, one, other in lines)
+                assert (
+                    sum(n for n, one, _ in lines if one) == was[0] and sum(n for n, _, one in lines if one) == said[0]
+                )
+                assert is_same or "differs" in told.text
+                if not is_same or was != said:
+                    differ.add((name, kernel))
+    assert differ == DIFFER
+
+
+def test_a_replay_is_of_what_was_recorded():
+    with pytest.raises(InputError, match="payload: kcm send was recorded with 64, 4096, 16384, 65536, 131072 bytes"):
+        replay("kcm send", 9)
+    with pytest.raises(InputError, match="operation: 'siw write' is not one of ceph_v2 write, "):
+        replay("siw write", 4096)

@@ -5,7 +5,7 @@ from explorer_rules import assert_keeps_the_rules
 from explorers import explorer_of
 from legible import assert_legible
 
-from splicelab import grid, life, lives_by_delay, matrix, plot
+from splicelab import life, lives, matrix, plot
 
 NOTEBOOK = "01_slab_pages_and_lifetimes"
 
@@ -22,8 +22,8 @@ def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
 
 
 def test_rates_are_legible():
-    assert_legible(plot({f"{pressure}": lives_by_delay(pressure=pressure) for pressure in (0, 1)}).figure)
-    assert_legible(lives_by_delay(4, messages=500).figure)
+    assert_legible(plot({f"{pressure}": lives(pressure=pressure, by_delay=True) for pressure in (0, 1)}).figure)
+    assert_legible(lives(ack_delay=4, messages=500, by_delay=True).figure)
 
 
 def test_the_explorer_keeps_the_rules():
@@ -46,7 +46,7 @@ def test_the_explorer_follows_and_comes_back():
 
 
 def test_the_matrix_is_legible_and_says_the_same_in_words():
-    picture = grid(matrix(("6.12", "6.12+v3"), ("slab", "stack", "vmalloc'd stack")).same_owner, "kernel")
+    picture = plot(matrix(("6.12", "6.12+v3"), ("slab", "stack", "vmalloc'd stack")).same_owner, "kernel")
     assert_legible(picture.figure)
     lines = picture.text.splitlines()
     assert lines[0] == (
@@ -57,7 +57,7 @@ def test_the_matrix_is_legible_and_says_the_same_in_words():
 
 def test_the_place_of_a_piece_decides_how_its_refusal_is_heard():
     ends = matrix(("6.12",), ("slab", "page"), ("slab", "page")).by_piece("6.12")
-    picture = grid(ends, "owner of the trailer")
+    picture = plot(ends, "owner of the trailer")
     assert_legible(picture.figure)
     assert picture.text == (
         "slab object: slab object: refused (-EIO); page cache: refused (-EIO)\n"

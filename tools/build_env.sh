@@ -23,5 +23,5 @@ else
     rm .venv/ready
 fi
 [ -t 1 ] && quiet= || quiet=--quiet  # on a terminal pip says how far it is
-.venv/bin/python -m pip install $quiet --disable-pip-version-check --editable '.[test,dask]'
+.venv/bin/python -m pip install $quiet --disable-pip-version-check --editable '.[test,dask,site]'
 pwd -P > .venv/ready

@@ -11,6 +11,8 @@ from splicelab.show import (
     live,
     message,
     microscope,
+    own_trace,
+    replay,
     timeline,
     waiting,
 )

@@ -39,7 +39,7 @@ class Bars(Drawing):
         panels[0].set_yticks(rows, [name.replace("_", " ") for name in alternatives])  # shared by all panels
         for label, name in zip(panels[0].get_yticklabels(), alternatives, strict=True):
             label.set_fontweight("bold" if name == chosen else "normal")
-        self.figure.supxlabel(axis_label("one message", COUNTED), fontsize=10)
+        self.figure.supxlabel(axis_label(result.of, COUNTED), fontsize=10)
         colours = [CHOSEN if name == chosen else PLAIN for name in alternatives]
         self.bars = [list(axes.barh(rows, [1] * len(rows), 0.62, color=colours)) for axes in panels[:-1]]
         self.numbers = [[axes.text(0, row, "0", va="center", fontsize=9.5) for row in rows] for axes in panels[:-1]]

@@ -175,6 +175,8 @@ def _reading(control: Widget) -> str:
     """Value of a control as its reader sees it: the label of a choice, yes or no of a box, 0.3 for 0.1 * 3."""
     if control.has_trait("label"):
         return str(control.label)
+    if isinstance(control.value, tuple):  # what was uploaded
+        return ", ".join(one["name"] for one in control.value) or "none"
     if isinstance(control.value, bool):
         return "yes" if control.value else "no"
     return f"{control.value:g}" if isinstance(control.value, float) else str(control.value)

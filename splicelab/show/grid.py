@@ -37,9 +37,9 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     Examples
     --------
     >>> import pandas as pd
-    >>> from splicelab import grid, run
+    >>> from splicelab import plot, run
     >>> ends = pd.DataFrame({"6.12": [run("siw", "copy_in_stack", "6.12")]}, index=["siw"])
-    >>> grid(ends, "kernel")
+    >>> plot(ends, "kernel")
     siw: 6.12: refused (-EIO)
     """
     ends = ends.map(_words).rename(index=_label, columns=_label)

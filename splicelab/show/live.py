@@ -11,6 +11,7 @@ from splicelab.show.style import LIVE, axis_label, new_figure
 LOOKS = {
     "plain_copy": ("#111111", "o", "-", "sendmsg"),
     "piecewise": ("#0072B2", "s", "--", "send, sendfile, send"),
+    "three_calls": ("#56B4E9", "P", "-", "send, splice with MORE, send"),
     "fix_callers": ("#009E73", "^", "-.", "3 into a pipe, splice"),
     "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
     "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),
@@ -25,7 +26,7 @@ LABELS = {
 
 @shows(LiveRun)
 class CostCurves(Drawing):
-    """A line an alternative, its interval behind it; a ring where it becomes cheaper than plain copy."""
+    """A line an alternative, its interval behind it; a ring where it gets cheaper than plain copy, in its interval."""
 
     def __init__(self, result: LiveRun):
         self.figure, axes = new_figure(9.5, 4.4)
@@ -36,12 +37,14 @@ class CostCurves(Drawing):
         axes.yaxis.set_major_formatter(FuncFormatter("{:,.0f}".format))
         axes.grid(axis="y")
         axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(LABELS.values(), key=len), LIVE))  # room for all
-        self.axes, self.lines, self.spreads, self.rings = axes, {}, {}, {}
-        for name, (colour, marker, line, calls) in LOOKS.items():
+        self.axes, self.lines, self.spreads, self.rings, self.evens = axes, {}, {}, {}, {}
+        for name in result.ways:
+            colour, marker, line, calls = LOOKS[name]
             look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{name.replace('_', ' ')}: {calls}"}
             (self.lines[name],) = axes.plot(sizes, np.ones(len(sizes)), **look)
             self.spreads[name] = axes.vlines(sizes, 1, 1, color=colour, alpha=0.4, linewidth=4)
             (self.rings[name],) = axes.plot([], [], "o", ms=14, mfc="none", mec=colour, mew=2)
+            (self.evens[name],) = axes.plot([], [], color=colour, alpha=0.4, linewidth=7, solid_capstyle="butt")
         self.figure.legend(loc="outside lower center", ncols=2)
 
     def update(self, result: LiveRun) -> None:
@@ -54,10 +57,11 @@ class CostCurves(Drawing):
             line.set_data(y.index, np.maximum(y, 1))
             ends = zip(y.index, curves["low"][name], curves["high"][name], strict=True)
             self.spreads[name].set_segments([((x, low), (x, high)) for x, low, high in ends] if is_time else [])
-            at = even.payload_bytes.get(name, np.nan) if is_time else np.nan
-            self.rings[name].set_data([at], [np.interp(at, y.index, y) if at == at else np.nan])
+            at, low, high = even.loc[name, ["payload_bytes", "low", "high"]] if name in even.index else [np.nan] * 3
+            height = np.interp(at, y.index, y) if is_time and at == at else np.nan
+            self.rings[name].set_data([at], [height])
+            self.evens[name].set_data([low, np.fmin(high, y.index[-1] * 1.3)], [height] * 2)
         values = curves[cost].to_numpy()
         self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
         self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
-        where = "a stored run" if result.stored_because else "on this machine"
-        self.axes.set_title(f"Linux {result.predictions.kernel}, {where}: header {header_bytes} bytes, {heat} payload")
+        self.axes.set_title(result.title)

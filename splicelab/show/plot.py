@@ -1,39 +1,52 @@
 """Several results in one picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.lifetimes import Rates
 from splicelab.evidence.counted.patterns import Seen
+from splicelab.evidence.counted.timeline import timeline
 from splicelab.evidence.timed.unit_costs import Estimate
 from splicelab.result import Result
+from splicelab.show.grid import grid
 from splicelab.show.lifetime import rates
+from splicelab.show.many import small_multiples
 from splicelab.show.message import beside, seen_grid
 from splicelab.show.timeline import over_pages
 
 
-def plot(results: Mapping, recorded: Mapping | None = None) -> Result:
-    """Draw several results of one kind by name, beside recorded ones where these are given.
+def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") -> Result:
+    """Draw several results of one kind in one picture, beside recorded ones where these are given.
 
-    Results are what `lives_by_delay` gives, estimates, lists of what `observe` gives, counts of messages as `predict`
-    gives them, or lists of (payload pages, pushes, skbs); recorded are counts of the same, or (payload pages, pushes).
+    Results by name are what `lives` gives by delay, estimates, lists of what `observe` gives, counts of messages as
+    `predict` gives them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives;
+    ``given`` are recorded counts of the same, or (payload pages, pushes). A list of messages that `trace_message`
+    gives, or of (title, message, records above), stands below each other. A table of outcomes or tallies is a grid;
+    ``given`` says what its columns are.
 
     Examples
     --------
-    >>> from splicelab import lives_by_delay, plot
-    >>> few = {"messages": 500, "delays": (0, 8)}
-    >>> print(plot({"alone": lives_by_delay(pressure=0, **few)}).text.splitlines()[0])
-    share of lost messages that arrive wrong, by ACK delay
+    >>> from splicelab import plot, trace_message
+    >>> plot([(kernel, trace_message("nvmet_tcp", "piecewise", kernel)) for kernel in ("6.1", "6.12")])
+    6.1: 3 calls, 1 push, 1 skb
+    6.12: 3 calls, 3 pushes, 1 skb
     """
+    if isinstance(results, pd.DataFrame):
+        return grid(results, str(given))
     if not results:
         raise InputError("plot: no results")
+    if not isinstance(results, Mapping):
+        return timeline(*results)
     first = next(iter(results.values()))
     if isinstance(first, Rates):
         return rates(results)
+    if isinstance(first, Comparison):
+        return small_multiples(results)
     if isinstance(first, Estimate):
         return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
-        return beside(recorded, results)
-    return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, recorded or {})
+        return beside(given or None, results)
+    return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, given or {})

@@ -46,6 +46,7 @@ Call = tuple[str, int, list[str]]
 class Comparison(Result):
     """What an operation costs by each alternative: ``tallies`` and ``calls`` by name; ``chosen`` is drawn dark.
 
+    What is counted is ``of``: one message, or more.
     A call is its method (copy, sendpage or splice), its bytes, its flags without MSG_, as TCP was given them.
     """
 
@@ -55,6 +56,7 @@ class Comparison(Result):
     tallies: dict[str, Tally]
     calls: dict[str, list[Call]]
     chosen: str = ""
+    of: str = "one message"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -110,7 +112,7 @@ def compare(
     for key in alternatives or (*BUILT_IN, *OWN):
         calls[key], parts = [], []
         for message in messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]:
-            tally, made = _count(message, key, profile, mtu=mtu, **options)
+            tally, made = count_message(message, key, profile, mtu=mtu, **options)
             parts.append(tally)
             calls[key] += made
         tallies[key] = total(parts)
@@ -119,7 +121,7 @@ def compare(
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
 
 
-def _count(message: Message, alternative: str, profile: str, **options) -> tuple[Tally, list[Call]]:
+def count_message(message: Message, alternative: str, profile: str, **options) -> tuple[Tally, list[Call]]:
     """Return the counters of a message, and the calls that TCP was given."""
 
     def look(w) -> list[Call]:

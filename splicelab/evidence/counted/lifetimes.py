@@ -56,18 +56,18 @@ class Lives(Result):
 class Rates(Result):
     """How many of the lost messages arrived wrong, by ACK delay: share, 95 % interval (Wilson).
 
-    ``ack_delay`` and ``lives`` are those of one workload, or None.
+    ``ack_delay`` and ``lives`` are those of the one workload that is looked at.
     """
 
     table: pd.DataFrame
-    ack_delay: int | None
-    lives: Lives | None
+    ack_delay: int
+    lives: Lives
 
     @property
     def text(self) -> str:
         """The shares, and the fates of the one workload."""
         shares = ", ".join(f"{delay}: {share:.2f}" for delay, share in self.table.share.items())
-        lines = self.lives.text.split("\n") if self.lives else []
+        lines = self.lives.text.split("\n")
         return "\n".join([*lines[:1], f"wrong, of those lost, by delay: {shares}", *lines[1:]])
 
 
@@ -151,19 +151,28 @@ def lives(
     pressure: float = 1.0,
     zeroed: bool = False,
     messages: Whole = 4000,
-) -> Lives:
+    by_delay: bool | Wholes = False,
+) -> Lives | Rates:
     """Count how messages fare whose object is attached by reference and freed when the call has returned.
 
     ``ack_delay`` is in messages; a lost message is sent again when its ACK is due. ``loss`` is the chance of a loss
     while no other lost message waits, so that losses are independent trials. ``pressure`` is the mean number of
-    kmallocs and kfrees of this size class by others between two messages. InputError for what the model does not hold.
+    kmallocs and kfrees of this size class by others between two messages. ``by_delay`` (DELAYS, or those given) adds
+    how many lost messages arrive wrong for each ACK delay. InputError for what the model does not hold.
 
     Examples
     --------
     >>> from splicelab import lives
     >>> lives(pressure=0, messages=1000)
     996 messages: arrived at once 947, sent again, right 0, own later bytes 49, another user's bytes 0
+    >>> lives(pressure=0, messages=1000, by_delay=(0, 1, 8)).table.share.tolist()
+    [0.0, 1.0, 1.0]
     """
+    if by_delay:
+        given = {"kernel": kernel, "object_bytes": object_bytes, "loss": loss, "pressure": pressure, "zeroed": zeroed}
+        delays = DELAYS if by_delay is True else by_delay
+        one, *counted = (lives(ack_delay=n, messages=messages, **given) for n in (ack_delay, *delays))
+        return Rates(_rates(counted, delays), ack_delay, one)
     within("ack_delay", ack_delay, 0, ACK_DELAY_MAX)
     within("messages", messages, ack_delay + 1, 100_000)
     within("loss", loss, 0, 1)
@@ -183,23 +192,11 @@ def lives(
     return Lives(fates, int(lost[: len(fates)].sum()), wrong, int(tally.corrupt_bytes), int(tally.double_put))
 
 
-@checked
-def lives_by_delay(ack_delay: Whole | None = None, delays: Wholes = DELAYS, **options) -> Rates:
-    """Count how many lost messages arrive wrong for each ACK delay, and look closely at one delay where it is given.
-
-    Delays are in messages; ``options`` are those of `lives`.
-
-    Examples
-    --------
-    >>> from splicelab import lives_by_delay
-    >>> lives_by_delay(delays=(0, 1, 8), pressure=0, messages=1000)
-    wrong, of those lost, by delay: 0: 0.00, 1: 1.00, 8: 1.00
-    """
+def _rates(counted: list[Lives], delays: tuple[int, ...]) -> pd.DataFrame:
+    """Return how many were lost and wrong by ACK delay, and the share with its interval."""
     from scipy.stats import binomtest
 
-    counted = [lives(ack_delay=delay, **options) for delay in delays]
     table = pd.DataFrame({"lost": [one.lost for one in counted], "wrong": [one.wrong for one in counted]}, delays)
     ranges = [binomtest(one.wrong, one.lost).proportion_ci(method="wilson") if one.lost else (0, 1) for one in counted]
     table[["low", "high"]] = np.array(ranges, float)
-    table = table.assign(share=table.wrong / table.lost).rename_axis("delay")
-    return Rates(table, ack_delay, None if ack_delay is None else lives(ack_delay=ack_delay, **options))
+    return table.assign(share=table.wrong / table.lost).rename_axis("delay")

@@ -61,14 +61,6 @@ class Timeline(Result):
 
 
 def timeline(*messages: Trace | Row | tuple) -> Timeline:
-    """Put messages below each other, calls over pushes over skbs: each a Trace, or (title, Trace, records above).
-
-    Examples
-    --------
-    >>> from splicelab import timeline, trace_message
-    >>> timeline(*((kernel, trace_message("nvmet_tcp", "piecewise", kernel)) for kernel in ("6.1", "6.12")))
-    6.1: 3 calls, 1 push, 1 skb
-    6.12: 3 calls, 3 pushes, 1 skb
-    """
+    """Put messages below each other, calls over pushes over skbs: each a Trace, or (title, Trace, records above)."""
     titled = ((one.name, one) if isinstance(one, Trace) else one for one in messages)
     return Timeline(tuple(one if isinstance(one, Row) else Row(*one) for one in titled))

@@ -11,7 +11,7 @@ import pandas as pd
 from splicelab.evidence.counted.patterns import observe, pattern_calls
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.scenarios import parse_scenario
-from splicelab.evidence.live.loops import COUNTS, ROUTES
+from splicelab.evidence.live.loops import COUNTS, WAYS
 from splicelab.evidence.live.sockets import Shape, Wire, open_wire
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import MSG_MORE, PAGE_SIZE
@@ -19,12 +19,13 @@ from splicelab.progress import progress
 from splicelab.result import Result
 
 PAYLOADS, QUICK_PAYLOADS = (100, 1024, 4096, 16384, 32768, 65536, 131072), (1024, 16384, 65536)
-PATTERNS = dict.fromkeys(ROUTES, ("one sendmsg", "nothing")) | {"piecewise": ("sendfile between", "MSG_MORE")}
+PATTERNS = dict.fromkeys(WAYS, ("one sendmsg", "nothing"))
+PATTERNS |= dict.fromkeys(("piecewise", "three_calls"), ("sendfile between", "MSG_MORE"))
 PATTERNS |= dict.fromkeys(("fix_callers", "rewrite_helper"), ("one splice", "nothing"))
 COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
-STALLED = "plain_copy, MORE to the end"
-LEAST = Shape(1, 1, 1)
-WINDOW_SEGMENTS, MTU = 10, 65536  # what the connection has been given when it is warm; of loopback
+STALLED, LEAST = "plain_copy, MORE to the end", Shape(1, 1, 1)
+# By route: the MTU, and what a connection has been given when it is warm: so many segments in flight, bytes of window.
+WARM = {"loopback": (65536, 10, 1 << 19), "veth": (1500, 100, 1 << 22)}
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
 
 
@@ -42,10 +43,7 @@ class Forecast(Result):
     skb_bytes: int = 0
     note: str = ""
 
-    @property
-    def text(self) -> str:
-        """A line that is the same on every machine."""
-        return "live: what was predicted, and what this kernel did; see table"
+    text = "live: what was predicted, and what this kernel did; see table"  # the same on every machine
 
     @property
     def html(self) -> str:
@@ -63,52 +61,57 @@ def newest_profile(release: str) -> str:
     return plain[max((version for version in plain if version <= running), default=min(plain))]
 
 
-def forecast(payloads: tuple[int, ...] = PAYLOADS) -> Forecast:
-    """Predict, send, observe: each alternative with each payload, behind a header of 48 bytes, before a trailer of 4.
+def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS, route: str = "loopback") -> Forecast:
+    """Predict, send, observe: each of the ways with each payload, behind a header of 48 bytes, before a trailer of 4.
 
     Raises LiveError where this machine cannot send one of these ways.
     """
     release = platform.release()
     profile, rows = newest_profile(release), []
-    with open_wire(LEAST) as wire:
+    with open_wire(LEAST, route=route) as wire:
         held_bytes = observe_message(wire, STALLED)["truesize queued"]
-    skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile)["truesize queued"]
-    cases = [(route, Shape(payload_bytes=size)) for size in payloads for route in (*ROUTES, STALLED)]
-    for route, shape in progress("predict, send", cases):
-        predicted, with_ack = (predict_message(route, shape, profile, acks, skb_bytes) for acks in (False, True))
-        with open_wire(shape) as wire:
-            observed = observe_message(wire, route)
+    skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile, route=route)["truesize queued"]
+    cases = [(way, Shape(payload_bytes=size)) for size in payloads for way in (*ways, STALLED)]
+    for way, shape in progress("predict, send", cases):
+        predicted, with_ack = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in (False, True))
+        with open_wire(shape, route=route) as wire:
+            observed = observe_message(wire, way)
         for what, said in predicted.items():
             is_same, why = said == observed[what], ""
             if not is_same and observed["bytes sent again"]:
                 why = f"{observed['bytes sent again']} bytes were sent again: an ACK came late"
             elif not is_same and observed[what] == with_ack[what]:
                 why = "as the model predicts where an ACK comes between two calls"
-            rows.append((f"{route}, {shape}", what, said, observed[what], is_same, why))
+            rows.append((f"{way}, {shape}", what, said, observed[what], is_same, why))
     return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
 
 
-def predict_message(route: str, shape: Shape, profile: str, acks: bool = False, skb_bytes: int = 0) -> dict[str, int]:
+def predict_message(way: str, shape: Shape, profile: str, acks=False, skb_bytes=0, route="loopback") -> dict[str, int]:
     """Return what an unprivileged program will see of one message, if its kernel does as the model.
 
     ``acks`` says whether the receiver ACKs what has left whenever a call returns, or when all have; ``skb_bytes`` is
     that of `Forecast`.
     """
-    calls = pattern_calls(*PATTERNS.get(route, PATTERNS["plain_copy"]), *shape)
-    is_pinned = route == "attach_callback"
-    if route not in PATTERNS or is_pinned:
+    calls = pattern_calls(*PATTERNS.get(way, PATTERNS["plain_copy"]), *shape)
+    if way == "three_calls":
+        calls[1] = ["splice", [["file", 0, shape.payload_bytes]], ["SPLICE_F_MORE"]]
+    is_pinned = way == "attach_callback"
+    if way not in PATTERNS or is_pinned:
         calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
-    goals = [[0, 0, *segment_bytes(MTU)]]
-    message = {"calls": calls, "receiver_reads": "after_message", "cwnd": WINDOW_SEGMENTS, "goals": goals, "acks": []}
-    line = {"id": route, "kernel": "6.12", "mtu": MTU, "nodelay": 1, "messages": [message]}
+    mtu, cwnd, max_window = WARM[route]
+    mss, size_goal = segment_bytes(mtu)
+    given = {"cwnd": cwnd, "goals": [[0, 0, mss, size_goal]], "acks": [], "max_window": max_window}
+    message = {"calls": calls, "receiver_reads": "after_message", **given}
+    line = {"id": way, "kernel": "6.12", "mtu": mtu, "nodelay": 1, "messages": [message]}
     line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
     scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
     seen = observe(scenario, acks_each_call=acks or len(calls) == 1)
     waiting_bytes = seen.counters["unsent_bytes"]
     waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > sum(shape) - waiting_bytes]
-    segments = len(seen.counters["skbs"]) - len(waiting)
+    segments = sum(-(-size_bytes // mss) for size_bytes, *_ in seen.counters["skbs"][: -len(waiting) or None])
     return {
-        "calls": len(calls) + (len(shape) if calls[0][0] == "splice" else 0),  # three to fill the pipe
+        "calls": len(calls)
+        + sum(len(call[1]) for call in calls if call[0] == "splice"),  # a piece, a call into the pipe
         "segments": segments,
         "data segments": segments,
         "bytes sent": sum(shape) - waiting_bytes,
@@ -120,13 +123,13 @@ def predict_message(route: str, shape: Shape, profile: str, acks: bool = False, 
     }
 
 
-def observe_message(wire: Wire, route: str) -> dict[str, int]:
+def observe_message(wire: Wire, way: str) -> dict[str, int]:
     """Send one message, whose receiver reads when all calls have returned ; return what it did."""
     before = wire.at_rest()
-    if route == "attach_callback":  # completed by the ACK: the receiver must not wait for it
-        counts = wire.send(route)
-    elif route in ROUTES:
-        counts = wire.put(route, 1)
+    if way == "attach_callback":  # completed by the ACK: the receiver must not wait for it
+        counts = wire.send(way)
+    elif way in WAYS:
+        counts = wire.put(way, 1)
         wire.finish(wire.begin(1))
     else:
         wire.sender.sendmsg([wire.meant[: wire.message_bytes].data], [], MSG_MORE)

@@ -16,18 +16,14 @@ from splicelab.kernel.world import MSG_MORE, MSG_ZEROCOPY
 
 SPLICE_F_NONBLOCK, SPLICE_F_MORE = 2, 4  # include/linux/splice.h
 MSG_WAITALL, MSG_DONTWAIT, MSG_ERRQUEUE = 0x100, 0x40, 0x2000  # include/linux/socket.h
-ROUTES = ("plain_copy", "piecewise", "fix_callers", "rewrite_helper", "attach_callback")
-PLAIN_COPY, PIECEWISE, FIX_CALLERS, REWRITE_HELPER, ATTACH_CALLBACK = range(len(ROUTES))
-COUNTS = (
-    "calls",
-    "completions",
-    "copied",
-)  # system calls that send; of MSG_ZEROCOPY: reported, of these copied after all
+WAYS = ("plain_copy", "piecewise", "three_calls", "fix_callers", "rewrite_helper", "attach_callback")
+PLAIN_COPY, PIECEWISE, THREE_CALLS, FIX_CALLERS, REWRITE_HELPER, ATTACH_CALLBACK = range(len(WAYS))
+# System calls that send; of MSG_ZEROCOPY: reported, of these copied after all.
+COUNTS = ("calls", "completions", "copied")
 CALLS, COMPLETIONS, COPIED = range(len(COUNTS))
 REAP_EVERY = 16  # messages; a queue of completions is charged to the socket
 POOL_BYTES, POOL_ALIGN = 1 << 16, 64
 POLL_MS, MOST_MISSES = 2000, 1000
-
 
 _word, _int = types.intp, types.intc
 _IN_C = {_word: ctypes.c_long, _int: ctypes.c_int}
@@ -144,19 +140,21 @@ def drain_pipe(job, size_bytes, flags):
 
 
 @jit
-def splice_message(job, header, offset, trailer):
-    """Put header, file and trailer into the pipe and splice it out; a full pipe goes out with MORE meanwhile."""
-    filled = 0
+def splice_pieces(job, header, offset, trailer, flags):
+    """Put header, file and trailer into the pipe and splice it out; a full pipe goes out with MORE meanwhile.
+
+    A header or trailer at no address stays out.
+    """
+    filled, addresses = 0, (header, job.iov[2], trailer)
     for piece in range(3):
-        done, size_bytes = 0, job.iov[2 * piece + 1]
+        done, size_bytes = 0, job.iov[2 * piece + 1] if addresses[piece] else 0
         job.scratch[2] = offset
         while done < size_bytes:
+            left = size_bytes - done
             if piece == 1:
-                moved = _splice(
-                    job.file, job.scratch[2:].ctypes.data, job.pipe_in, 0, size_bytes - done, SPLICE_F_NONBLOCK
-                )
+                moved = _splice(job.file, job.scratch[2:].ctypes.data, job.pipe_in, 0, left, SPLICE_F_NONBLOCK)
             else:
-                job.scratch[0], job.scratch[1] = (header if piece == 0 else trailer) + done, size_bytes - done
+                job.scratch[0], job.scratch[1] = addresses[piece] + done, left
                 moved = _vmsplice(job.pipe_in, job.scratch.ctypes.data, 1, SPLICE_F_NONBLOCK)
             job.counts[CALLS] += 1
             if moved > 0:
@@ -168,7 +166,7 @@ def splice_message(job, header, offset, trailer):
                 filled = 0
             elif moved == 0 or last_errno() != -EINTR:
                 return last_errno() if moved else -EAGAIN
-    return drain_pipe(job, filled, 0)
+    return drain_pipe(job, filled, flags)
 
 
 @jit
@@ -195,28 +193,29 @@ def reap(job, pending):
 
 
 @jit
-def send_messages(job, route, messages):
-    """Send so many messages by one of ROUTES; return 0 or a negative errno."""
+def send_messages(job, way, messages):
+    """Send so many messages by one of WAYS; return 0 or a negative errno."""
     mapped, offset, pooled = job.iov[2], 0, 0
     header, trailer = job.iov[0], job.iov[4]
     step = (job.iov[1] + job.iov[5] + POOL_ALIGN - 1) & -POOL_ALIGN
     ended = 0
     for message in range(messages):
         job.iov[2] = mapped + offset
-        if route == PLAIN_COPY:
+        if way == PLAIN_COPY:
             ended = send_pieces(job, 0)
-        elif route == PIECEWISE:
+        elif way == PIECEWISE or way == THREE_CALLS:
             ended = send_memory(job, header, job.iov[1], MSG_MORE)
-            ended = ended or send_file(job, offset)
+            three = way == THREE_CALLS
+            ended = ended or (splice_pieces(job, 0, offset, 0, SPLICE_F_MORE) if three else send_file(job, offset))
             ended = ended or send_memory(job, trailer, job.iov[5], 0)
-        elif route == FIX_CALLERS:
-            ended = splice_message(job, header, offset, trailer)
-        elif route == REWRITE_HELPER:
+        elif way == FIX_CALLERS:
+            ended = splice_pieces(job, header, offset, trailer, 0)
+        elif way == REWRITE_HELPER:
             pooled = pooled + step if pooled + 2 * step <= POOL_BYTES else 0
             copied = job.pool.ctypes.data + pooled
             _memcpy(copied, header, job.iov[1])
             _memcpy(copied + job.iov[1], trailer, job.iov[5])
-            ended = splice_message(job, copied, offset, copied + job.iov[1])
+            ended = splice_pieces(job, copied, offset, copied + job.iov[1], 0)
         else:
             ended = send_pieces(job, MSG_ZEROCOPY)
             if message % REAP_EVERY == REAP_EVERY - 1:
@@ -225,7 +224,7 @@ def send_messages(job, route, messages):
             break
         offset = offset + job.stride if offset + 2 * job.stride <= job.span else 0
     job.iov[2] = mapped
-    if route == ATTACH_CALLBACK and ended == 0:
+    if way == ATTACH_CALLBACK and ended == 0:
         ended = reap(job, 0)
     return ended
 

@@ -10,48 +10,49 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from splicelab.evidence.live.loops import ROUTES
+from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.sockets import HEATS, LiveError, Shape, Wire, open_wire
 from splicelab.paths import REPOSITORY
 from splicelab.progress import progress
 
 AGAIN = "plain_copy, again"  # the A/A row
 COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
-SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144)}
+SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288)}
 QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
 TRAILER_BYTES = 4
-FULL = {"processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
-QUICK = {"processes": 2, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
+FULL = {"sizes": SIZES, "processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
+QUICK = {"sizes": QUICK_SIZES, "processes": 5, "rounds": 4, "sample_ms": 2.0, "heats": HEATS[:1]}
 DEADLINE_S = 300
 
 
-def time_route(wire: Wire, route: str, messages: int) -> list[float]:
+def time_way(wire: Wire, way: str, messages: int) -> list[float]:
     """Return COSTS of a message, until the last byte has been received; CPU time is that of the sending thread."""
     used, start_ns = resource.getrusage(resource.RUSAGE_THREAD), time.perf_counter_ns()
-    counts = wire.send(route, messages)
+    counts = wire.send(way, messages)
     ns, now = time.perf_counter_ns() - start_ns, resource.getrusage(resource.RUSAGE_THREAD)
     cpu_ns = [1e9 * (now.ru_utime - used.ru_utime), 1e9 * (now.ru_stime - used.ru_stime)]
     return [value / messages for value in (ns, *cpu_ns, counts["calls"])]
 
 
-def measure_here(shape: Shape, heat: str, rounds: int, sample_ms: float) -> dict[str, list[list[float]]]:
-    """Return for each alternative, and once more for the first, COSTS in each of the rounds, which take turns."""
-    slots = {route: route for route in ROUTES} | {AGAIN: ROUTES[0]}
-    with open_wire(shape, heat) as wire:
+def measure_here(shape: Shape, heat: str, ways: list[str], route: str, rounds: int, sample_ms: float) -> dict:
+    """Return for each of the ways, and once more for plain copy, COSTS in each of the rounds, which take turns."""
+    slots = {way: way for way in ways} | {AGAIN: WAYS[0]}
+    with open_wire(shape, heat, route=route) as wire:
         messages = 8
-        while time_route(wire, ROUTES[0], messages)[0] * messages < sample_ms * 1e6:
+        while time_way(wire, WAYS[0], messages)[0] * messages < sample_ms * 1e6:
             messages *= 2
-        for route in slots.values():
-            wire.send(route, messages)
+        for way in slots.values():
+            wire.send(way, messages)
         costs = {name: [] for name in slots}
         for turn in range(rounds):
             for name in slots if turn % 2 else reversed(slots):
-                costs[name].append(time_route(wire, slots[name], messages))
+                costs[name].append(time_way(wire, slots[name], messages))
     return costs
 
 
@@ -69,34 +70,42 @@ def _child(job: dict) -> Iterator[dict]:
         child.communicate()
 
 
-def measure(sizes: dict = SIZES, **how) -> pd.DataFrame:
-    """Measure every alternative over sizes of header and payload (FULL says how, unless given); a row each.
+def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how) -> pd.DataFrame:
+    """Measure ways over sizes of header and payload (FULL says how, unless given); a row each.
 
-    Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (medians of a process), and
-    the quartiles of its time, first_ns and third_ns. Raises LiveError where a run does not end as it must.
+    Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (of a process: the median
+    time, and means, since CPU time comes in ticks), and the quartiles of its time, first_ns and third_ns.
+    Raises LiveError where a run does not end as it must.
     """
     how, rows = FULL | how, []
-    shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*sizes.values())]
-    job = {"cells": [*product(shapes, how["heats"])], "rounds": how["rounds"], "sample_ms": how["sample_ms"]}
+    shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*how["sizes"].values())]
+    job = {"cells": [*product(shapes, how["heats"])], "ways": ways, "route": route}
+    job |= {name: how[name] for name in ("rounds", "sample_ms")}
     total = how["processes"] * len(job["cells"])
     with progress("live", total=total) as bar:
         for process in range(how["processes"]):
             for cell in _child(job):
                 for name, costs in cell["costs"].items():
-                    first_ns, third_ns = np.percentile([cost[0] for cost in costs], (25, 75))
-                    medians = np.median(costs, axis=0)
-                    rows.append((name, *cell["shape"], cell["heat"], process, *medians, first_ns, third_ns))
+                    first_ns, median_ns, third_ns = np.percentile([cost[0] for cost in costs], (25, 50, 75))
+                    middle = median_ns, *np.mean(costs, axis=0)[1:]
+                    rows.append((name, *cell["shape"], cell["heat"], process, *middle, first_ns, third_ns))
                 bar.update()
     columns = ["alternative", *Shape._fields, "heat", "process", *COSTS, "first_ns", "third_ns"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def main(text: str) -> None:
-    """Measure the cells of a job and print each when it is done."""
+    """Measure the cells of a job and print each when it is done; the first warms up the machine and does not count.
+
+    Each is sent by a fresh thread: Linux splits a thread's CPU time by its ticks in user mode so far, ever.
+    """
     job = json.loads(text)
-    for shape, heat in job["cells"]:
-        costs = measure_here(Shape(*shape), heat, job["rounds"], job["sample_ms"])
-        print(json.dumps({"shape": shape, "heat": heat, "costs": costs}), flush=True)
+    cells = job.pop("cells")
+    for number, (shape, heat) in enumerate([cells[0], *cells]):
+        with ThreadPoolExecutor(1) as sender:
+            costs = sender.submit(measure_here, Shape(*shape), heat, **job).result()
+        if number:
+            print(json.dumps({"shape": shape, "heat": heat, "costs": costs}), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ import pandas as pd
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.live.forecast import PAYLOADS, QUICK_PAYLOADS, Forecast, forecast
-from splicelab.evidence.live.loops import ROUTES
-from splicelab.evidence.live.measure import COSTS, QUICK, QUICK_SIZES, measure
-from splicelab.evidence.live.sockets import LiveError, Shape
+from splicelab.evidence.live.loops import WAYS
+from splicelab.evidence.live.measure import AGAIN, COSTS, QUICK, measure
+from splicelab.evidence.live.sockets import ROUTES, LiveError, Shape
 from splicelab.evidence.timed.timing import describe, environment
 from splicelab.paths import data_path
 from splicelab.result import Result
 
-PLAIN = ROUTES[0]
+PLAIN = WAYS[0]
 KEYS = ["alternative", *Shape._fields, "heat"]
 
 
@@ -25,20 +25,29 @@ KEYS = ["alternative", *Shape._fields, "heat"]
 class LiveRun(Result):
     """What this kernel did: ``predictions``, and ``samples`` with a row an alternative, a shape and a process.
 
-    ``provenance`` says which kernel and machine; ``stored_because`` why a stored run stands here, if it does; ``view``
-    is the cost, the header in bytes and the heat that the picture shows.
+    ``provenance`` says which kernel and machine, ``route`` is one of ROUTES; ``stored_because`` why a stored run stands
+    here, if it does; ``view`` is the cost, the header in bytes and the heat that the picture shows.
     """
 
     predictions: Forecast
     samples: pd.DataFrame
     provenance: str
+    route: str = ROUTES[0]
     stored_because: str = ""
     view: tuple[str, int, str] = (COSTS[0], 48, "hot")
 
+    text = "live: what a message costs, see picture and table"  # the same on every machine
+
     @property
-    def text(self) -> str:
-        """A line that is the same on every machine."""
-        return "live: what a message costs, see picture and table"
+    def title(self) -> str:
+        """Which kernel, on which machine and route, and the shape that is shown."""
+        where = f"{'a stored run' if self.stored_because else 'on this machine'}, {self.route}"
+        return f"live, Linux {self.predictions.kernel}, {where}: header {self.view[1]} bytes, {self.view[2]} payload"
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, in words; figures are in the table."""
+        return f"{self.title}; {self.view[0]} against payload, of {', '.join(self.ways)}"
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -50,6 +59,11 @@ class LiveRun(Result):
         ends = groups.agg(low=("first_ns", "min"), high=("third_ns", "max"))
         return groups[list(COSTS)].median().join(ends).reset_index()
 
+    @cached_property
+    def ways(self) -> list[str]:
+        """The alternatives that were measured, plain copy first."""
+        return [name for name in WAYS if name in set(self.samples.alternative)]
+
     def curves(self, header_bytes: int, heat: str) -> pd.DataFrame:
         """Return the costs by payload: columns (cost, alternative)."""
         table = self.table.query("header_bytes == @header_bytes and heat == @heat")
@@ -59,16 +73,17 @@ class LiveRun(Result):
     def break_even(self) -> pd.DataFrame:
         """From which payload on an alternative takes less time than plain copy, with its interval; none: NaN.
 
-        ``low`` and ``high`` take the ends of both intervals, for and against it.
+        The median over processes, and the lowest and highest process: what differs from one to the next is in it.
+        Plain copy is that of the same process, in turns.
         """
         rows = []
-        for header_bytes, heat in self.table[["header_bytes", "heat"]].drop_duplicates().itertuples(index=False):
-            costs = self.curves(header_bytes, heat)
-            for name in ROUTES[1:]:
-                pairs = (("ns_per_message", "ns_per_message"), ("low", "high"), ("high", "low"))
-                found = [crossing(costs[mine][name] / costs[plain][PLAIN]) for mine, plain in pairs]
-                rows.append((name, header_bytes, heat, *found))
-        return pd.DataFrame(rows, columns=["alternative", "header_bytes", "heat", "payload_bytes", "low", "high"])
+        for (header_bytes, heat), group in self.samples.groupby(["header_bytes", "heat"], sort=False):
+            ns = group.pivot(index="payload_bytes", columns=["alternative", "process"], values="ns_per_message")
+            for name in self.ways[1:]:
+                found = (ns[name] / ns[PLAIN]).apply(crossing).fillna(np.inf)
+                rows.append((name, header_bytes, heat, found.median(), found.min(), found.max()))
+        columns = ["alternative", "header_bytes", "heat", "payload_bytes", "low", "high"]
+        return pd.DataFrame(rows, columns=columns).replace(np.inf, np.nan)
 
     @cached_property
     def parts(self) -> pd.DataFrame:
@@ -80,7 +95,7 @@ class LiveRun(Result):
         from scipy.optimize import nnls
 
         rows = self.table.query("heat == 'hot'")
-        is_spliced = rows.alternative.isin(("piecewise", "fix_callers", "rewrite_helper"))
+        is_spliced = rows.alternative.isin(("piecewise", "three_calls", "fix_callers", "rewrite_helper"))
         pages = np.where(is_spliced, -(-rows.payload_bytes // 4096), 0)
         small = rows.header_bytes + rows.trailer_bytes
         copied = np.where(is_spliced, np.where(rows.alternative == "fix_callers", 0, small), rows.payload_bytes + small)
@@ -107,11 +122,13 @@ class LiveRun(Result):
         return said | {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
 
 
-def live(quick: bool = False, stored: bool = False) -> LiveRun:
+def live(*ways: str, quick: bool = False, stored: bool = False, route: str = ROUTES[0]) -> LiveRun:
     """Send the alternatives to this machine's kernel over loopback: predict, observe, and measure what they cost.
 
     Some minutes, or below 20 s when ``quick``; a bar shows how far it is, and an interrupt leaves nothing behind. Where
-    this machine cannot do it, or ``stored`` is asked for, the result is the run in data/live, and says so.
+    this machine cannot do it, or ``stored`` is asked for, the result is the run in data/live, and says so. ``ways`` are
+    the alternatives beside plain copy, all unless given; ``route`` "veth" leads through a pair of network namespaces
+    made for the run, where this user may make them.
 
     Examples
     --------
@@ -119,19 +136,23 @@ def live(quick: bool = False, stored: bool = False) -> LiveRun:
     >>> live(stored=True)
     live: what a message costs, see picture and table
     """
+    one_of("route", route, ROUTES)
+    ways = tuple(dict.fromkeys([PLAIN, *(one_of("alternative", way, WAYS) for way in ways or WAYS)]))
     because = "it was asked for"
     if not stored:
         try:
-            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS)
-            samples = measure(QUICK_SIZES, **QUICK) if quick else measure()
-            return LiveRun(predictions, samples, describe(environment()))
+            predictions = forecast(QUICK_PAYLOADS if quick else PAYLOADS, ways, route)
+            samples = measure(ways, route, **QUICK if quick else {})
+            return LiveRun(predictions, samples, describe(environment()), route)
         except LiveError as error:
             because = str(error).removeprefix("live: ")
     try:
         kept = json.loads(data_path("live", "run.json").read_text(encoding="utf-8"))
         told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"])
         told = replace(told, note=f" (a stored run, since {because})")
-        return LiveRun(told, pd.DataFrame(kept["samples"]), kept["provenance"], because)
+        samples = pd.DataFrame(kept["samples"])
+        samples = samples[samples.alternative.isin((*ways, AGAIN))]
+        return LiveRun(told, samples, kept["provenance"], stored_because=because)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"data/live/run.json: {type(error).__name__}: {error}; restore it from git") from None
 

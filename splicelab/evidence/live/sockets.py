@@ -8,27 +8,27 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
+from errno import ETIMEDOUT
+from threading import Timer
 from typing import NamedTuple
 
 import numpy as np
 
 from splicelab.errors import InputError, within
 from splicelab.evidence.live import loops
-from splicelab.evidence.live.loops import COUNTS, ROUTES, Job
+from splicelab.evidence.live.loops import COUNTS, WAYS, Job
+from splicelab.evidence.live.veth import HOSTS, join_namespaces
 from splicelab.kernel.world import PAGE_SIZE
 
 # include/uapi/linux: tcp.h, sockios.h; asm-generic/socket.h. Python has no names for these.
 SIOCOUTQNSD, SO_ZEROCOPY, SO_MEMINFO, WMEM_QUEUED = 0x894B, 60, 55, 5
-TCP_INFO_AT = {
-    "segments": ("I", 136),
-    "data segments": ("I", 156),
-    "bytes sent": ("Q", 200),
-    "bytes sent again": ("Q", 208),
-}
-DEADLINE_S = 5
-HEATS = ("hot", "cold")  # the same payload again and again, or in turn from so many bytes of a file
+TCP_INFO_AT = {"segments": ("I", 136), "data segments": ("I", 156)}
+TCP_INFO_AT |= {"bytes sent": ("Q", 200), "bytes sent again": ("Q", 208)}
+DEADLINE_S, LONGEST_S = 5, 60  # that a call, and that a connection may last
+# Hot is the same payload again and again; cold, in turn from so many bytes of a file.
+ROUTES, HEATS = ("loopback", "veth"), ("hot", "cold")
 COLD_BYTES, PIPE_BYTES = 1 << 26, 1 << 20
 CONTROL = b"reno"  # every user may have it, and it does not pace
 CHUNK_BYTES = 1 << 16
@@ -73,32 +73,37 @@ class Wire:
             self.side.receive, self.receiver.fileno(), self.buffer, self.meant, total_bytes, self.state
         )
 
-    def put(self, route: str, messages: int) -> dict[str, int]:
-        """Send messages by one of ROUTES and return COUNTS; LiveError where a call failed or the deadline passed."""
+    def put(self, way: str, messages: int) -> dict[str, int]:
+        """Send messages by one of WAYS and return COUNTS; LiveError where a call failed or the deadline passed."""
         self.job.counts[:] = 0
-        if ended := self.side.send_messages(self.job, ROUTES.index(route), messages):
-            raise LiveError(f"live: {route}: {os.strerror(-ended)}")
+        if ended := self.side.send_messages(self.job, WAYS.index(way), messages):
+            raise LiveError(f"live: {way}: {os.strerror(-ended)}")
         return dict(zip(COUNTS, self.job.counts.tolist(), strict=True))
 
     def finish(self, received: Future) -> None:
         """Wait for the last byte; raise LiveError where it did not come, or bytes came wrong."""
-        ended = received.result(2 * DEADLINE_S)
+        wait([received], 2 * DEADLINE_S)
+        ended = received.result() if received.done() else -ETIMEDOUT
         if ended or self.state[1]:
             wrong = f"{self.state[1]} of {self.state[0]} bytes came wrong"
             raise LiveError(f"live: receiver: {os.strerror(-ended) if ended else wrong}")
 
-    def send(self, route: str, messages: int = 1) -> dict[str, int]:
+    def send(self, way: str, messages: int = 1) -> dict[str, int]:
         """Send messages while they are received; return COUNTS."""
         received = self.begin(messages)
-        counts = self.put(route, messages)
+        counts = self.put(way, messages)
         self.finish(received)
         return counts
 
-    def close(self) -> None:
-        """End the connection, and with it the thread."""
+    def cut(self) -> None:
+        """End the connection: whoever waits for it wakes up."""
         for end in (self.sender, self.receiver):
             with suppress(OSError):  # the peer may have reset it
                 end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the connection, and with it the thread."""
+        self.cut()
         self.thread.shutdown()
         self.kept = ()  # the mapping of the file has a descriptor of its own
 
@@ -123,12 +128,12 @@ class Wire:
 
 @contextmanager
 def open_wire(
-    shape: Shape, heat: str = "hot", *, side=loops, host: str = "127.0.0.1", buffer_bytes: int = 0
+    shape: Shape, heat: str = "hot", *, side=loops, host="127.0.0.1", buffer_bytes: int = 0, route: str = ROUTES[0]
 ) -> Iterator[Wire]:
     """Open all that messages of one shape need, ready to send, and close it again, whatever happens.
 
     ``heat`` is one of HEATS; ``side`` holds the functions that send and receive; ``buffer_bytes`` the send
-    buffer that is asked for.
+    buffer that is asked for; ``route`` is one of ROUTES, ``host`` where loopback leads.
 
     Raises
     ------
@@ -140,15 +145,15 @@ def open_wire(
         within(name, size_bytes, 1, PAGE_SIZE, " bytes")
     with ExitStack() as stack:
         try:
-            wire = _open(stack, shape, heat, side, host, buffer_bytes)
+            ends = _connect(stack, host, route)
+            wire = _open(stack, *ends, shape, heat, side, buffer_bytes)
         except (OSError, AttributeError) as error:
             raise LiveError(f"live: this machine does not let a program do it: {error}") from None
         yield wire
 
 
-def _open(stack: ExitStack, shape: Shape, heat: str, side, host: str, buffer_bytes: int) -> Wire:
-    """Open a connection, a pipe, a file mapped into memory; what the stack holds is closed by it."""
-    sender, receiver = _connect(stack, host)
+def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side, buffer_bytes: int) -> Wire:
+    """Open a pipe and a file mapped into memory for a connection; what the stack holds is closed by it."""
     sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
     if buffer_bytes:
@@ -172,29 +177,29 @@ def _open(stack: ExitStack, shape: Shape, heat: str, side, host: str, buffer_byt
     addresses = small.ctypes.data, pages.ctypes.data, small[1].ctypes.data
     iov = np.array([*zip(addresses, shape, strict=True)]).ravel()
     msghdr = np.array([0, 0, iov.ctypes.data, 3, 0, 0, 0])
-    scratch, pool, counts = (
-        np.zeros(32, np.int64),
-        np.zeros(loops.POOL_BYTES, np.uint8),
-        np.zeros(len(COUNTS), np.int64),
-    )
+    scratch, counts = np.zeros(32, np.int64), np.zeros(len(COUNTS), np.int64)
+    pool = np.zeros(loops.POOL_BYTES, np.uint8)
     job = Job(sender.fileno(), file, pipe_in, pipe_out, iov, msghdr, scratch, pool, counts, stride, span)
     message = np.concatenate([header, payload, trailer]).astype(np.uint8)
     meant = np.tile(message, 2 * -(-CHUNK_BYTES // len(message)))
     wire = Wire(sender, receiver, job, meant, side)
     wire.kept = small, pages, mapped
     stack.callback(wire.close)
+    longest = Timer(LONGEST_S, wire.cut)
+    longest.start()
+    stack.callback(longest.join)
+    stack.callback(longest.cancel)
     return wire
 
 
-def _connect(stack: ExitStack, host: str) -> tuple[socket.socket, socket.socket]:
+def _connect(stack: ExitStack, host: str, route: str) -> tuple[socket.socket, socket.socket]:
     """Return both ends of a connection; no call of theirs blocks longer than the deadline."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as server:
-        server.settimeout(DEADLINE_S)
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONTROL)
-        sender = stack.enter_context(socket.create_connection(server.getsockname()[:2], DEADLINE_S))
-        receiver = stack.enter_context(server.accept()[0])
-    sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONTROL)
+    if route == "loopback":
+        sender, receiver = _connect_here(stack, host)
+    else:  # a thread has namespaces of its own: the program stays where it is
+        with ThreadPoolExecutor(1) as thread, ExitStack() as until_connected:
+            enter = thread.submit(join_namespaces, until_connected).result()
+            sender, receiver = thread.submit(_connect_here, stack, HOSTS[1], enter).result()
     for end in (sender, receiver):
         end.setblocking(True)
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
@@ -202,4 +207,17 @@ def _connect(stack: ExitStack, host: str) -> tuple[socket.socket, socket.socket]
     for _ in range(WARM_UP):
         sender.sendall(bytes(CHUNK_BYTES))
         receiver.recv(CHUNK_BYTES, socket.MSG_WAITALL)
+    return sender, receiver
+
+
+def _connect_here(stack: ExitStack, host: str, enter=lambda host: None) -> tuple[socket.socket, socket.socket]:
+    """Connect to a server at the host, each end where ``enter`` leads."""
+    enter(1)
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
+        server.settimeout(DEADLINE_S)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONTROL)
+        enter(0)
+        sender = stack.enter_context(socket.create_connection(server.getsockname()[:2], DEADLINE_S))
+        receiver = stack.enter_context(server.accept()[0])
+    sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONTROL)
     return sender, receiver

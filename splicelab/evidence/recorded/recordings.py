@@ -86,6 +86,12 @@ class Recordings(Result, list):
         """What kernel code sent, a row for each recorded operation and side (`operations`)."""
         return operations()
 
+    def replay(self, operation: str, payload_bytes: int) -> Result:
+        """Put one operation as recorded on both kernels beside the model: by name, such as "nvmet_tcp read"."""
+        from splicelab.evidence.recorded.replay import replay  # which reads this module
+
+        return replay(operation, payload_bytes)
+
 
 @dataclass(frozen=True, repr=False)
 class Agreement(Result):

@@ -1,0 +1,141 @@
+"""A recorded operation of kernel code call for call, beside the calls that the model makes for the same operation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from itertools import groupby
+
+import pandas as pd
+
+from splicelab.errors import InputError, one_of
+from splicelab.evidence.counted.compare import Comparison, compare
+from splicelab.evidence.counted.run import FLAGS, known_callers
+from splicelab.evidence.recorded.recordings import operations
+from splicelab.kernel.world import MSG_SPLICE_PAGES
+from splicelab.result import Result
+
+RECORDED_AS = {  # which row of data/callers.csv describes what was recorded, in which direction, by which side
+    ("nvme", "read", "T"): "nvmet_tcp", ("nvme", "write", "H"): "nvme_tcp", ("nvme", "read", "H"): "nvme_tcp",
+    ("nfs", "read", "T"): "sunrpc_server", ("nfs", "write", "H"): "sunrpc_client", ("rds", "send", "H"): "rds",
+    ("iscsi", "write", "H"): "iscsi_tcp", ("iscsi", "modeselect", "H"): "iscsi_tcp", ("drbd", "write", "H"): "drbd",
+    ("iscsi", "read", "H"): "iscsi_tcp", ("iscsi", "inquiry", "H"): "iscsi_tcp", ("kcm", "send", "H"): "kcm",
+    ("iscsi", "read", "T"): "lio_target", ("iscsi", "inquiry", "T"): "lio_target", ("ktls", "send", "H"): "ktls",
+    ("ceph", "write", "H"): "ceph",
+}  # fmt: skip
+KERNELS = {"6.1": "6.1.192", "6.12": "6.12.117"}
+COMMANDS = ("nvme_tcp", "iscsi_tcp"), ("read", "inquiry")  # which ask for payload and have none
+FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
+
+Call = tuple[str, int, tuple[str, ...]]
+
+
+def row_of(op) -> str | None:
+    """Return the caller that a recorded operation (a row of `operations`) is compared with, or None."""
+    what, cfg, direction, *_ = op.op.split("|")
+    key = RECORDED_AS.get((what, direction, op.role))
+    if key == "ceph":
+        return "ceph_v1" if "legacy" in cfg else "ceph_v2"
+    return None if key == "ktls" and cfg != "tls12" else key
+
+
+def recorded_calls(op) -> list[Call]:
+    """Return recorded calls in the words of the recipes, without flags that do not change what is sent."""
+    words = []
+    for name, size_bytes, bits, _ in op.calls:
+        method = "sendpage" if name == "sendpages" else "splice" if bits & MSG_SPLICE_PAGES else "copy"
+        words.append((method, size_bytes, tuple(sorted(flag for flag, bit in FLAGS.items() if bits & bit))))
+    return words
+
+
+def model_of(op, key: str, kernel: str) -> Comparison:
+    """Return what the caller's own calls are for a recorded operation, counted."""
+    _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
+    payload_bytes = "0" if key in COMMANDS[0] and direction in COMMANDS[1] else payload_bytes
+    how = {"data_digest": cfg == "dd", "page_offset_bytes": int(offset) if key in FROM_USER_PAGES else 0}
+    if key == "nvme_tcp" and kernel == "6.12":  # the buffer lay in a huge page: one entry
+        how |= {"entry_bytes": max(4096, int(payload_bytes)), "page_offset_bytes": 0}
+    return compare(key, int(payload_bytes), ("piecewise",), kernel, **how)
+
+
+@dataclass(frozen=True, repr=False)
+class Replay(Result):
+    """An operation on both kernels: ``counts`` (calls, copied, attached bytes, pushes; recorded and of the model).
+
+    ``memory`` is whose it is, as read in the sources. ``lines`` are (how many side by
+    side, recorded call or None, the model's or None), by kernel.
+    """
+
+    operation: str
+    payload_bytes: int
+    lines: dict[str, list[tuple[int, Call | None, Call | None]]]
+    counts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    memory: dict[str, str]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each run of like calls: kernel, how many, recorded, model."""
+        rows = [(kernel, n, words(was), words(said)) for kernel, lines in self.lines.items() for n, was, said in lines]
+        return pd.DataFrame(rows, columns=["kernel", "calls", "recorded", "model"])
+
+    @property
+    def text(self) -> str:
+        """What was recorded on each kernel, and whether the model says the same."""
+        told = []
+        for kernel, (was, said) in self.counts.items():
+            other = sum(n for n, one, another in self.lines[kernel] if one != another)
+            agrees = (
+                "the model: the same" if was == said and not other else f"the model differs in {other} calls: {said}"
+            )
+            form = "{}: {} of {:,} bytes, recorded: {:,} calls, {:,} bytes copied, {:,} attached, {:,} pushes; {}"
+            told.append(form.format(KERNELS[kernel], self.operation, self.payload_bytes, *was, agrees))
+        return "\n".join(told)
+
+
+def words(call: Call | None) -> str:
+    """Say one call."""
+    return "" if call is None else f"{call[0]} {call[1]:,} {'|'.join(call[2])}".strip()
+
+
+@cache
+def by_operation() -> dict[str, dict[tuple[str, int], object]]:
+    """Return by name, kernel and bytes the first recording of each operation with an aligned buffer."""
+    found: dict[str, dict] = {}
+    for op in operations().itertuples():
+        if op.caller != "siw" and (key := row_of(op)):
+            _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
+            name = f"{key} {direction}{', data digest' * (cfg == 'dd')}"
+            if offset in ("", "0"):
+                found.setdefault(name, {}).setdefault((op.kernel, int(payload_bytes)), op)
+    return found
+
+
+def replay(operation: str, payload_bytes: int) -> Replay:
+    """Put an operation as recorded on both kernels beside the model; InputError names what was recorded."""
+    found = by_operation()[one_of("operation", operation, by_operation())]
+    sizes = sorted({size_bytes for _, size_bytes in found})
+    if payload_bytes not in sizes:
+        raise InputError(f"payload: {operation} was recorded with {', '.join(map(str, sizes))} bytes")
+    lines, counts, memory = {}, {}, {}
+    for kernel, release in KERNELS.items():
+        op = found[release, payload_bytes]
+        told = model_of(op, row_of(op), kernel)
+        tally, row = told.tallies["piecewise"], known_callers()[told.caller]
+        owners = {"header": getattr(row, f"header_owner_{kernel.replace('.', '_')}"), "head": row.head_owner}
+        owners |= {"payload": row.payload_owner, "trailer": row.trailer_owner}
+        memory[kernel] = ", ".join(f"{piece}: {owner}" for piece, owner in owners.items() if owner != "none")
+        was = recorded_calls(op)
+        said = [(method, size_bytes, tuple(sorted(flags))) for method, size_bytes, flags in told.calls["piecewise"]]
+        lines[kernel] = [(len(list(group)), *pair) for pair, group in groupby(_aligned(was, said))]
+        attached_bytes = op.spliced_bytes + sum(size_bytes for method, size_bytes, _ in was if method == "sendpage")
+        recorded = (len(was), op.copied_bytes, attached_bytes, op.pushes)
+        model_bytes = tally.spliced_bytes + tally.sendpages_bytes
+        counts[kernel] = recorded, (len(said), tally.copied_bytes, model_bytes, tally.tcp_push)
+    return Replay(operation, payload_bytes, lines, counts, memory)
+
+
+def _aligned(was: list[Call], said: list[Call]) -> Iterator[tuple[Call | None, Call | None]]:
+    """Yield calls that belong together, None where one side has none."""
+    for _, a, b, c, d in SequenceMatcher(None, was, said, autojunk=False).get_opcodes():
+        for place in range(max(b - a, d - c)):
+            yield was[a + place] if a + place < b else None, said[c + place] if c + place < d else None

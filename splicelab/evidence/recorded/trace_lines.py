@@ -1,0 +1,187 @@
+"""A reader's own trace as a stream of calls, in constant memory: CSV as data/README.md has it, or strace's text."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+
+from splicelab.errors import InputError
+from splicelab.progress import progress
+from splicelab.tables import first_error
+
+COLUMNS = ("time", "socket", "call", "flags", "iterator", "segment_sizes", "owner")
+SENDS = ("sendmsg", "sendmmsg", "sendto", "write", "writev", "sendfile", "splice", "sendpage")
+OPTIONS = ("cork", "uncork", "nodelay", "nagle")
+OWNERS = ("slab", "large_kmalloc", "stack", "page_frag", "page", "user", "-")
+FLAGS = {"MORE": 0x8000, "EOR": 0x80, "NOTLAST": 0x20000, "SPLICE_PAGES": 0x8000000}
+FLAGS |= {"DONTWAIT": 0x40, "NOSIGNAL": 0x4000, "ZEROCOPY": 0x4000000}  # these do not change what is asked here
+MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 << 16, 8 << 20
+TIME, SOCKET = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?"), re.compile("[!-~]{1,120}")
+
+
+class TracedCall(NamedTuple):
+    """One call on a socket, with what TCP took of it; ``line`` is where it stands in the file.
+
+    A call that sends is one of SENDS; others: one of OPTIONS, recv, close, refused (an error), elsewhere (no socket).
+    """
+
+    line: int
+    time_s: float
+    socket: str
+    call: str
+    flags: frozenset[str] = frozenset()
+    iterator: str = "-"
+    sizes_bytes: tuple[int, ...] = ()
+    owners: tuple[str, ...] = ()
+
+
+def _any(words: Iterable[str], by: str) -> str:
+    """Return a pattern for some of these words, joined."""
+    one = "|".join(words)
+    return rf"(?:{one})(?:{re.escape(by)}(?:{one}))*"
+
+
+def _flags(text: str) -> frozenset[str]:
+    """Read flags: names of FLAGS joined by |, their number in hex, or -."""
+    given = sum(FLAGS.get(name, 0) for name in set(text.split("|"))) if text[:2] != "0x" else int(text, 16)
+    return frozenset(name for name, bit in FLAGS.items() if given & bit)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Read the bytes of segments, joined by +."""
+    sizes = tuple(map(int, text.split("+"))) if text != "-" else ()
+    if len(sizes) > MOST_SEGMENTS or max(sizes, default=0) > MAX_READ_BYTES:
+        raise ValueError(f"more than {MOST_SEGMENTS} segments, or one above {MAX_READ_BYTES} bytes")
+    return sizes
+
+
+def _text(pattern: str, read: Callable[[str], Any]) -> Any:
+    """Return a type of text of this pattern, and what is read from it."""
+    return Annotated[str, Field(pattern=f"^({pattern})$"), AfterValidator(read)]
+
+
+class _What(BaseModel):
+    """What a row says beside its time and socket."""
+
+    call: Literal[*SENDS, *OPTIONS, "recv", "close", "refused"]
+    flags: _text(rf"-|0x[0-9a-fA-F]{{1,8}}|{_any(FLAGS, '|')}", _flags)
+    iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"]
+    segment_sizes: _text(r"-|[0-9]{1,10}(\+[0-9]{1,10})*", _sizes)
+    owner: _text(_any(OWNERS, "+"), lambda text: tuple(text.split("+")))
+
+    @model_validator(mode="after")
+    def _agree(self) -> "_What":
+        if len(self.owner) not in (1, len(self.segment_sizes)):
+            raise ValueError(f"owner: {len(self.owner)} of them for {len(self.segment_sizes)} segments")
+        if (self.call in SENDS) != bool(self.segment_sizes):
+            raise ValueError(f"segment_sizes: {'none' if self.call in SENDS else 'some'} with {self.call}")
+        return self
+
+
+@lru_cache(1 << 12)
+def _what(*texts: str) -> tuple:
+    """Check the columns behind time and socket; few of them differ in a long trace."""
+    row = _What.model_validate(dict(zip(COLUMNS[2:], texts, strict=True)))
+    return row.call, row.flags, row.iterator, row.segment_sizes, row.owner
+
+
+def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
+    """Yield the calls of a CSV behind its header; InputError begins with line and field."""
+    for number, line in lines:
+        if not line:  # bpftrace ends with some
+            continue
+        texts = line.split(",")
+        if len(texts) != len(COLUMNS):
+            raise InputError(f"line {number}: {len(texts)} columns, not the {len(COLUMNS)}: {','.join(COLUMNS)}")
+        for field, text, form in zip(COLUMNS, texts, (TIME, SOCKET), strict=False):
+            if not form.fullmatch(text):
+                raise InputError(
+                    f"line {number}: {field}: {text!r:.60} is not {'seconds' if form is TIME else 'a name'}"
+                )
+        try:
+            call, *what = _what(*texts[2:])
+        except ValidationError as error:
+            raise InputError(f"line {number}: {first_error(error)}") from None
+        yield TracedCall(number, float(texts[0]), texts[1], call, *what)
+
+
+def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
+    """Yield number and text of every line; InputError for one that is too long, or that ends unlike the first."""
+    ends = None
+    for number, raw in enumerate(iter(partial(file.readline, LINE_BYTES), b""), 1):
+        text = raw.rstrip(b"\r\n")
+        end = raw[len(text) :]
+        if len(raw) == LINE_BYTES:
+            raise InputError(f"line {number}: longer than {LINE_BYTES} bytes, which no call is")
+        ends = ends or end
+        if end not in (ends, b"") or ends not in (b"\n", b"\r\n", b"") or b"\r" in text:
+            raise InputError(f"line {number}: line ends are mixed: \\n or \\r\\n, in all of a file")
+        bar.update(len(raw))
+        yield number, text.decode(errors="replace")
+
+
+@contextmanager
+def open_trace(source: str | Path | dict) -> Iterator[tuple[str, BinaryIO, int]]:
+    """Open a trace: name, file and bytes; InputError for what is no file, and for an upload that is too large."""
+    if isinstance(source, dict):
+        name, content = str(source.get("name"))[:80], source.get("content")
+        if not isinstance(content, bytes | memoryview) or len(content) > UPLOAD_BYTES:
+            raise InputError(
+                f"{name}: no content, or more than {UPLOAD_BYTES >> 20} MiB: splicelab trace takes any size"
+            )
+        yield name, BytesIO(content), len(content)
+        return
+    try:
+        with open(
+            source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
+        ) as file:  # no FIFO waits
+            there = os.fstat(file.fileno())
+            if not stat.S_ISREG(there.st_mode):
+                raise InputError(f"{source}: not a regular file")
+            yield Path(source).name, file, there.st_size
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_calls(source: str | Path | dict) -> Iterator[TracedCall]:
+    """Yield the calls of a trace in either form, told apart by the first line.
+
+    Raises InputError, ``FILE: line N: FIELD: what is wrong``.
+    """
+    from splicelab.evidence.recorded.strace import strace_calls
+
+    with open_trace(source) as (name, file, size_bytes), progress(name, total=size_bytes, unit="B") as bar:
+        lines = text_lines(file, bar)
+        try:
+            number, first = next(lines, (1, ""))
+            if first == ",".join(COLUMNS):
+                yield from csv_calls(lines)
+            elif first[:1].isdigit() and "," not in first.split(" ")[0] or first.startswith(("[pid", "strace:")):
+                yield from strace_calls(number, first, lines)
+            else:
+                raise InputError(f"line 1: neither the columns {','.join(COLUMNS)} nor a line of strace -ttt")
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+
+
+def csv_lines(source: str | Path | dict) -> Iterator[str]:
+    """Yield a trace as lines of CSV: what strace wrote becomes a file to share, without its strings and paths."""
+    yield ",".join(COLUMNS)
+    for call in read_calls(source):
+        if call.call != "elsewhere":
+            texts = (
+                "|".join(sorted(call.flags)),
+                call.iterator,
+                "+".join(map(str, call.sizes_bytes)),
+                "+".join(call.owners),
+            )
+            yield ",".join([f"{call.time_s:.6f}", call.socket, call.call, *(text or "-" for text in texts)])

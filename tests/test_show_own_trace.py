@@ -1,0 +1,47 @@
+"""The picture of a trace: legible whatever was sent, and nothing of the trace before stays in it."""
+
+import pytest
+from legible import assert_legible
+
+from splicelab import own_trace
+from splicelab.evidence.recorded.own_messages import MORE, WAITS_FOR
+from splicelab.evidence.recorded.own_trace import STORED
+from splicelab.evidence.recorded.trace_lines import COLUMNS
+from splicelab.show.own_trace import OwnTraceDrawing
+
+
+@pytest.fixture
+def crowded():
+    """Return a trace with more shapes, calls and segments than there is room for, and owners of every kind."""
+    rows = [",".join(COLUMNS)]
+    for number in range(1, 20):
+        sizes, owners = (
+            "+".join(["100000"] * 90),
+            "+".join(["slab", "page", "stack", "page_frag", "large_kmalloc"] * 18),
+        )
+        rows += [f"{number},s,sendmsg,MORE|EOR,kvec,{sizes},{owners}"] * number + [f"{number},s,cork,-,-,-,-"]
+    return own_trace({"name": "crowded", "content": "\n".join(rows).encode()})
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_stored_trace_is_legible(name):
+    assert_legible(own_trace(name).figure)
+
+
+def test_a_crowded_one_is_legible(crowded):
+    assert_legible(crowded.figure)
+
+
+def test_a_drawing_forgets_the_trace_before(crowded):
+    first = own_trace("nbdkit")
+    drawing = OwnTraceDrawing(crowded)
+    drawing.update(crowded)
+    drawing.update(first)
+    fresh = OwnTraceDrawing(first)
+    fresh.update(first)
+    for one, other in ((drawing, fresh), (fresh, drawing)):
+        assert [text.get_text() for text in one.words] == [text.get_text() for text in other.words]
+        assert [b.get_bbox().bounds[2] for b in sum(one.blocks, [])] == [
+            b.get_bbox().bounds[2] for b in sum(other.blocks, [])
+        ]
+    assert drawing.causes[WAITS_FOR.index(MORE)].get_text() == f"1 {MORE}"

@@ -1,0 +1,48 @@
+"""Recorded operations beside the model, and all callers on one page: legible, and with the numbers of the results."""
+
+import pytest
+from legible import assert_legible
+from matplotlib.text import Text
+
+from splicelab import compare, load_callers, plot
+from splicelab.evidence.recorded.replay import by_operation, replay
+from splicelab.show.many import BAD
+from splicelab.show.replay import OTHER, ReplayDrawing
+
+CASES = [(name, size_bytes) for name, found in by_operation().items() for size_bytes in {size for _, size in found}]
+
+
+@pytest.mark.parametrize(("name", "payload_bytes"), CASES[::7])
+def test_a_replay_is_legible(name, payload_bytes):
+    assert_legible(replay(name, payload_bytes).figure)
+
+
+def test_what_differs_is_red_and_the_next_operation_is_not():
+    drawing = ReplayDrawing(replay("drbd write", 4096))
+    drawing.update(replay("drbd write", 4096))
+    assert [text.get_text() for text in drawing.lines[1] if text.get_color() == OTHER and text.get_text()] == [
+        "2 x copy 16   model: no call",
+        "1 x copy 24   model: no call",
+    ]
+    drawing.update(replay("nvmet_tcp read", 4096))
+    assert OTHER not in {text.get_color() for text in (*drawing.lines[0], *drawing.lines[1], *drawing.sums)}
+
+
+def test_all_callers_by_all_alternatives_on_one_page():
+    callers = load_callers()
+    compared = {key: compare(key, min(65536, row.payload_bytes_max)) for key, row in callers.items()}
+    picture = plot(compared)
+    assert_legible(picture.figure)
+    names, first, *_ = picture.text.splitlines()
+    assert names == f"each as {', '.join(compared['siw'].tallies)}"
+    calls = [tally.sends for tally in compared["siw"].tallies.values()]
+    assert first.startswith(f"siw: calls {', '.join(map(str, calls))}; copied 65576, 40, 40, 40, 0, ")
+    assert len(picture.text.splitlines()) == 1 + len(callers)
+    siw = picture.figure.axes[0]
+    assert [text.get_text() for text in siw.findobj(Text) if text in siw.texts][5:10] == ["21", "40", "21", "4", "98k"]
+
+
+def test_who_is_refused_is_red_and_said():
+    picture = plot({"iscsi_tcp": compare("iscsi_tcp", 4096, ("plain_copy", "copy_in_stack"), "6.12")})
+    assert picture.text.endswith("; copy_in_stack: refused (-EIO)")
+    assert {text.get_color() for text in picture.figure.axes[0].texts[5:]} == {BAD}
