@@ -121,6 +121,12 @@ def test_solutions_are_closed_in_static_html_until_somebody_opens_them(tmp_path)
         browser.close()
 
 
+def test_verdicts_stand_in_one_place(stored):
+    for cell in stored["cells"]:
+        text = "".join(cell["source"])
+        assert cell["cell_type"] == "code" or not re.search(r"[Vv]erdict on \W*C\d|\| *verdict *\|", text), text
+
+
 def test_it_stays_below_500_kilobytes(stored):
     assert len(json.dumps(stored)) < 500_000
 
