@@ -21,13 +21,12 @@ def main() -> None:
     first_use = use.run()
     traces = trace.run()
     result, samples = compare.run()
-    for kept, more in zip((result["rows"], samples), live.run(), strict=True):
-        kept += more
+    live_rows = live.run()
     if note:
         result["environment"]["note"] = note
     for row, columns in zip(result["rows"], samples, strict=True):
         row["samples_ns"] = columns
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
+    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces, "live": live_rows}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
