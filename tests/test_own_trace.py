@@ -70,7 +70,6 @@ def test_flags_may_be_the_kernel_s_bits(tmp_path):
         ("1,s,sendmsg,-,user,1+2+3,slab+page", "owner"),
         ("1,s,sendmsg,-,user,1", "columns"),
         ("1,s,sendmsg,-,user,1,-,-", "columns"),
-        ("", "columns"),
     ],
 )
 def test_a_wrong_row_names_line_and_field(tmp_path, row, field):

@@ -10,7 +10,7 @@ import pytest
 from splicelab import cli, own_trace
 from splicelab.evidence.recorded.own_messages import MORE, NAGLE
 from splicelab.evidence.recorded.trace_lines import COLUMNS, read_calls
-from splicelab.paths import REPOSITORY
+from splicelab.paths import DATA, REPOSITORY
 
 BPFTRACE, SCRIPT = shutil.which("bpftrace"), REPOSITORY / "tools" / "tcp_sends.bt"
 SERVER = """
@@ -110,13 +110,29 @@ def test_what_bpftrace_prints_is_the_documented_csv(tmp_path):
         for code, value in sorted(values.items(), key=lambda item: -len(item[0])):
             form = form.replace(code, value)
         lines.append(form)
-    assert lines[0] == ",".join(COLUMNS) and len(lines) == 10
+    assert lines[0] == ",".join(COLUMNS) and len(lines) == 11
     path = tmp_path / "kernel.csv"
     path.write_text("\n".join(lines) + "\n")
     calls = list(read_calls(path))
     assert [call.sizes_bytes for call in calls[:4]] == [(7,), (7, 7), (7, 7, 7), (7, 7, 7, 7)]
-    assert {call.call for call in calls[4:]} == {"refused", "cork", "nagle", "recv", "close"}
+    assert {call.call for call in calls[4:]} == {"refused", "cork", "nagle", "nodelay", "recv", "close"}
     assert all(call.flags == {"MORE", "SPLICE_PAGES"} for call in calls[:4])
+
+
+def test_what_bpftrace_printed_on_a_real_kernel():
+    """One program on 6.12.117: its calls are known, and what its sendfile became is TCP's."""
+    calls = list(read_calls(DATA / "traces" / "tcp_sends.csv"))
+    sent = [("|".join(sorted(call.flags)), call.iterator, call.sizes_bytes) for call in calls if call.call == "sendmsg"]
+    lists = [(48, 4096), (48, 4096, 4), (48, 4096, 4, 7), (48, 4096, 4, 7 + 9)]
+    assert sent[:3] == [("MORE", "user", (48,)), ("", "user", (4096,)), ("", "user", (48,))]
+    assert sent[3:8] == [("MORE" * (n == 0), "user", sizes) for n, sizes in enumerate(lists)] + [("", "user", (240,))]
+    rounds = [65536, 65536, 150_000 - 2 * 65536]
+    assert [(flags, sum(sizes)) for flags, kind, sizes in sent if kind == "bvec"] == [
+        ("MORE|SPLICE_PAGES" if n < 2 else "SPLICE_PAGES", size_bytes) for n, size_bytes in enumerate(rounds)
+    ]
+    names = [call.call for call in calls if call.call not in ("recv", "sendmsg")]
+    assert names == ["cork", "uncork", "nodelay", "close", "close", "close"]
+    assert own_trace(DATA / "traces" / "tcp_sends.csv").found.counts["bytes"] == 171_044
 
 
 @pytest.mark.skipif(BPFTRACE is None, reason="no bpftrace here: apt install bpftrace")

@@ -95,6 +95,8 @@ def _what(*texts: str) -> tuple:
 def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
     """Yield the calls of a CSV behind its header; InputError begins with line and field."""
     for number, line in lines:
+        if not line:  # bpftrace ends with some
+            continue
         texts = line.split(",")
         if len(texts) != len(COLUMNS):
             raise InputError(f"line {number}: {len(texts)} columns, not the {len(COLUMNS)}: {','.join(COLUMNS)}")
