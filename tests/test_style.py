@@ -46,7 +46,7 @@ def test_owners_are_told_apart():
 
 @pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
 def test_words_on_a_fill_are_legible(owner):
-    assert contrast(owner.colour, owner.ink) >= 3.8
+    assert contrast(owner.colour, owner.ink) >= 4.5
 
 
 def test_a_picture_is_crisp_and_the_same_each_time():
