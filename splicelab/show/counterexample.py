@@ -54,7 +54,7 @@ class Counterexample(Sketch):
                     left += width
                 left += 24
         if isinstance(steps[0].world, Machine):
-            self.legend(end + 32, ("slab", "page_frag", "free", "other"))
+            self.legend(end + 32)
         return end + ROW + 20
 
 
