@@ -50,6 +50,12 @@ def test_it_holds_no_widget_state_no_standard_error_and_no_timing(stored):
     assert all(set(cell["metadata"]) <= {"jupyter", "tags"} for cell in stored["cells"])
 
 
+def test_every_picture_is_said_in_words(stored):
+    pictures = [output for output in outputs(stored) if "image/png" in output.get("data", {})]
+    words = [output["metadata"].get("image/png", {}).get("alt", "") for output in pictures]
+    assert pictures and all(len(alt.split()) > 3 for alt in words)
+
+
 def test_every_cell_has_an_id_of_its_own(stored):
     ids = [cell["id"] for cell in stored["cells"]]
     assert len(set(ids)) == len(ids)

@@ -56,7 +56,7 @@ def rates(swept: dict[str, Rates]) -> Picture:
         spread = (table.share - table.low, table.high - table.share)
         x = np.arange(len(table)) + 0.06 * (number - len(tables) / 2)
         axes.errorbar(x, table.share, spread, capsize=3, **look)
-        axes.text(x[0] - 0.12, table.share.iloc[0], name, ha="right", va="center")  # there they are furthest apart
+        axes.text(x[0] - 0.2, table.share.iloc[0], name, ha="right", va="center")  # there they are furthest apart
     _delay_axes(axes)
     axes.set_xlim(-1.6, None)
     words = pd.DataFrame({name: table.share for name, table in tables.items()}).round(2).to_string()
