@@ -18,7 +18,7 @@ help:
 	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
 	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
 	@echo "make notebooks  rerun and rewrite all notebooks"
-	@echo "make site       make pages of the notebooks as they are stored, to read in any browser: build/site/index.html"
+	@echo "make site       make pages of what the notebooks store, to read in any browser: build/site/index.html"
 	@echo "make soak       longer searches for counterexamples"
 	@echo "make bench      compare the kernels with C on this machine, and keep the samples in data/bench"
 	@echo "make clean      remove build/ and .venv"

@@ -7,7 +7,7 @@ from splicelab.evidence.timed.unit_loops import alloc_loop as alloc_loop
 from splicelab.kernel.copy import copy_bytes, copy_checksum, gather
 
 
-@jit
+@jit(cache=True)
 def copy_loop(dst, src, size_bytes, iterations):
     """Copy from four neighbouring lines in turn."""
     for i in range(iterations):
@@ -15,7 +15,7 @@ def copy_loop(dst, src, size_bytes, iterations):
     return np.int64(dst[0]) + dst[size_bytes - 1]
 
 
-@jit
+@jit(cache=True)
 def checksum_loop(dst, src, size_bytes, places, mask, cursor, iterations):
     """Copy with checksum from the places in turn, on from where the last call ended."""
     total = 0
@@ -26,7 +26,7 @@ def checksum_loop(dst, src, size_bytes, places, mask, cursor, iterations):
     return total
 
 
-@jit
+@jit(cache=True)
 def gather_loop(dst, src, offsets, sizes, count, mask, cursor, iterations):
     """Gather messages whose segments stand in rows of a table (`count` is for C), on from where the last call ended."""
     total = 0

@@ -2,12 +2,12 @@
 
 import ctypes
 import functools
-import itertools
 from collections.abc import Callable
 
 import numpy as np
 
 from bench import twin
+from bench.memory import PLACES_IN_MEMORY, Memory
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import Message, load_callers
 from splicelab.evidence.counted.run import lay_plan, open_world, run_messages, segment_bytes
@@ -18,7 +18,6 @@ from splicelab.kernel.world import COUNTERS, NAGLE_OFF, new_world
 
 CALLER, ALTERNATIVE, PROFILE, PAYLOAD_BYTES = "siw", "fix_callers", "6.12+v3", 65536
 MSS, _ = segment_bytes(65536)
-PLACES_IN_MEMORY = 8
 COUNTED = (  # in the order of reference/message.c
     *("sends", "sendmsg", "sendmsg_bytes", "spliced_bytes", "frag_appends", "stream_alloc", "tcp_push"),
     *("skbs", "segments", "short_segments", "pushes", "frag_slots", "sent_bytes", "received_bytes"),
@@ -55,15 +54,9 @@ def pieces(w) -> tuple[np.ndarray, np.ndarray]:
     return piece["size_bytes"].copy(), (piece["role"] == PAYLOAD).astype(np.int64)
 
 
-def in_turn(runs: list[Callable[[int], int]]) -> Callable[[int], int]:
-    """Return all connections of a side as one: where memory lies is luck, worth up to a fifth of the time."""
-    turns = itertools.cycle(runs)
-    return lambda messages: next(turns)(messages)
-
-
-def model() -> Callable[[int], int]:
-    """Return the kernel as ``f(messages)``; its result is the digest of all counters since the start."""
-    return in_turn([_one_model(open_model()) for _ in range(PLACES_IN_MEMORY)])
+def models(memory: Memory) -> list[Callable[[int], int]]:
+    """Return the kernel as ``f(messages)`` on connections of its own; results are the digest of all counters so far."""
+    return [_one_model(open_model(memory=memory.world())) for _ in range(PLACES_IN_MEMORY)]
 
 
 def _one_model(w) -> Callable[[int], int]:
@@ -76,17 +69,17 @@ def _one_model(w) -> Callable[[int], int]:
     return run
 
 
-def reference(library: ctypes.CDLL, aligned: Callable[[int], np.ndarray]) -> Callable[[int], int]:
-    """Return the reference in C in the same way; `aligned` gives it memory."""
+def references(library: ctypes.CDLL, memory: Memory) -> list[Callable[[int], int]]:
+    """Return the reference in C in the same way."""
     library.message_loop.restype = ctypes.c_uint64
     library.message_loop.argtypes = [ctypes.c_void_p, ctypes.c_int64]
-    memories = [aligned(library.connection_bytes()) for _ in range(PLACES_IN_MEMORY)]
+    connections = [memory(library.connection_bytes()) for _ in range(PLACES_IN_MEMORY)]
     sizes, is_payload = pieces(open_model())
     empty_bytes = PROFILES[PROFILE]["empty_skb_truesize"]
     numbers = [ctypes.c_int64(number) for number in (len(sizes), MSS, empty_bytes, PAGE_FRAG_DOWN)]
-    for memory in memories:
-        library.start_connection(memory.ctypes, sizes.ctypes, is_payload.ctypes, *numbers)
-    return in_turn([functools.partial(library.message_loop, memory.ctypes) for memory in memories])
+    for connection in connections:
+        library.start_connection(connection.ctypes, sizes.ctypes, is_payload.ctypes, *numbers)
+    return [functools.partial(library.message_loop, connection.ctypes) for connection in connections]
 
 
 def python() -> Callable[[int], int]:

@@ -12,7 +12,7 @@ from splicelab.paths import REPOSITORY
 
 GOALS_S = {
     "import splicelab": 1.0,
-    "all kernels cold": 30.0,
+    "all kernels cold": 20.0,
     "all kernels warm": 1.0,
     "recordings loaded": 1.0,
     "predict all warm": 2.0,

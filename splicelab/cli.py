@@ -79,7 +79,10 @@ def compare(
     elif given := [name for name, value in how.items() if value not in (None, False, 4096)]:
         raise click.UsageError(f"{given[0]}: a trace says what is sent")
     else:
-        result = own_trace(trace, message_ends, mtu).through(alternative, profile)
+        told = own_trace(trace, message_ends, mtu)
+        result = told.through(alternative, profile)
+        if not is_json:
+            click.echo(f"recorded: {told.text}\neach shape is counted once, times how often it occurs\n")
     if is_json:
         return click.echo(json.dumps(result.plain()))
     what = "trace" if trace else "caller"

@@ -60,3 +60,16 @@ class Result:
         elif self.html is not None:
             data["text/html"] = self.html
         return data, metadata
+
+
+class Unfolds(Result):
+    """A result whose picture has its table below, one click away; both are `timed` or `estimated`, as its text says."""
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        kind = self.text.partition(":")[0]
+        folded = f"<details><summary>The numbers ({kind})</summary>{self.html}</details>"
+        display(data, metadata=metadata, raw=True)
+        display({"text/plain": f"{kind}: numbers folded up", "text/html": folded}, raw=True)

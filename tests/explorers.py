@@ -18,6 +18,7 @@ CELLS = {  # by notebook, what an Explorer's cell needs from cells before it
     "08_fragment_allocators": ["imports", "explorer"],
     "09_real_callers": ["imports", "operations", "explorer"],
     "10_your_kernel": ["imports", "explorer"],
+    "11_verdict": ["lead", "explorer"],
 }
 
 

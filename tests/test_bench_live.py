@@ -18,7 +18,8 @@ def test_without_iperf3_it_is_a_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("way", live.WAYS)
-def test_a_buffer_takes_a_time(way):
+def test_a_buffer_takes_a_time(way, monkeypatch):
+    monkeypatch.setattr(live.os, "sched_setaffinity", lambda *_: None)  # this process goes on
     assert 100 < live.send_here(way, 16384, 1 << 22) < 1e7
 
 
@@ -30,5 +31,5 @@ def test_a_ratio_below_95_percent_is_over():
 @pytest.mark.skipif(shutil.which("iperf3") is None, reason="no iperf3: apt install iperf3")
 def test_rows_have_their_fields_and_their_samples():
     rows, samples = live.run(rounds=2, send_bytes=1 << 24)
-    assert all(set(row) == set(ROW) and row["ratio"] > 0 for row in rows) and len(rows) == 4
+    assert all(set(row) == set(ROW) and row["ratio"] > 0 for row in rows) and len(rows) == 6
     assert {len(column) for columns in samples for column in columns.values()} == {2}

@@ -1,14 +1,13 @@
-"""One notebook in a real browser: it runs, a slider moves it, nothing is asked from outside.
+"""A notebook in a real browser: it runs, a slider moves it by key and by mouse, nothing is asked from outside.
 
-How long a key press takes to become a painted picture goes to build/browser-latency.json; it is reported, not asserted,
-since it depends on the machine and on what else runs there.
+How long a key press takes to become a painted picture goes to build/browser-latency-NOTEBOOK.json; it is reported, not
+asserted, since it depends on the machine and on what else runs there.
 """
 
 import json
 import os
 from statistics import median, quantiles
 
-import nbformat
 import pytest
 from browser import CHROMIUM, ROOT, opened
 
@@ -17,17 +16,8 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium: the browser test needs it (apt-get install chromium)"
 )
 
-NOTEBOOK = "notebooks/03_copy_in_the_stack.ipynb"  # None: a small notebook with the Explorer of rich_drawing
-MOVES = 30
-
-
-def demo(folder):
-    cells = ["from rich_drawing import rich_explorer", "rich_explorer()"]
-    path = folder / "demo.ipynb"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, path)
-    return path
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+USUAL, MOVES = "03_copy_in_the_stack", 30  # the one of each run; `make soak` opens all
 
 
 def drag(explorer, right_px):
@@ -52,12 +42,15 @@ def report(samples_ms, notebook):
         "samples_ms": [round(sample, 1) for sample in samples_ms],
     }
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "browser-latency.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (ROOT / "build" / f"browser-latency-{notebook.stem}.json").write_text(json.dumps(summary, indent=1) + "\n")
     print("key press to painted picture: median {median_ms} ms, 95th percentile {p95_ms} ms".format(**summary))
 
 
-def test_a_slider_moves_picture_and_numbers(tmp_path):
-    notebook = ROOT / NOTEBOOK if NOTEBOOK else demo(tmp_path)
+@pytest.mark.parametrize(
+    "notebook",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem != USUAL)) for path in NOTEBOOKS],
+)
+def test_a_slider_moves_picture_and_numbers(notebook):
     with opened(notebook) as shown:
         shown.run_all()
         explorer = shown.explorer()

@@ -79,7 +79,7 @@ def test_noise_of_a_machine_does_not_change_what_is_called_real():
     orders = []
     for _ in range(20):
         samples = {name: ns * random.uniform(0.9, 1.1) for name, ns in kept.samples_ns.items()}
-        table = decide(YOURS, {65536: 1}, costs=UnitCosts(samples)).table
+        table = decide(YOURS, {65536: 1}, costs=UnitCosts(samples, {})).table
         orders.append(table.place.to_dict())
     for one in orders:
         for other in orders:

@@ -7,13 +7,14 @@ import threading
 
 import pytest
 from hostile import NUMBERS, WORDS, many
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splicelab import cli, own_trace
 from splicelab.errors import InputError
+from splicelab.evidence.counted.compare import AS_THE_CALLER
 from splicelab.evidence.recorded.own_trace import STORED
-from splicelab.evidence.recorded.trace_lines import COLUMNS, UPLOAD_BYTES
+from splicelab.evidence.recorded.trace_lines import COLUMNS, OWNERS, SENDS, UPLOAD_BYTES
 from splicelab.paths import DATA
 
 HEADER = ",".join(COLUMNS).encode()
@@ -51,6 +52,28 @@ def test_a_broken_trace_is_a_summary_or_one_line(content):
         assert said.startswith("broken: line ") and said.count(": ") >= 2 and "\n" not in said and len(said) < 400
     else:
         assert told.found.counts["messages"] > 0 and told.found.counts["bytes"] > 0
+
+
+SIZES = st.sampled_from([1, 48, 4095, 4096, 8193, 65536, 600_000])
+SEGMENTS = st.lists(st.tuples(SIZES, st.sampled_from(OWNERS)), min_size=1, max_size=6)
+ROWS = st.tuples(st.sampled_from(SENDS), st.sampled_from(["-", "MORE", "EOR", "0x8008000"]), SEGMENTS)
+
+
+@settings(max_examples=25)
+@given(st.lists(ROWS | st.just(("cork",)) | st.just(("uncork",)), min_size=1, max_size=8))
+def test_whatever_is_sent_arrives_by_every_alternative(rows):
+    lines = [HEADER.decode()]
+    for call, *what in rows:
+        flags, segments = what or ("-", [])
+        sizes, owners = ("+".join(map(str, column)) for column in zip(*segments, strict=True)) if segments else "--"
+        lines.append(f"1,s,{call},{flags},{'kvec' if segments else '-'},{sizes},{owners}")
+    if not any(what for _, *what in rows):
+        return
+    told = own_trace({"name": "any", "content": "\n".join(lines).encode()})
+    for key, tally in told.through().tallies.items():
+        assert tally.outcome == "delivered" and tally.sendmsg_bytes == told.found.counts["bytes"], key
+        if key not in AS_THE_CALLER:  # whose MORE may be the last word, so that bytes wait when counting ends
+            assert tally.received_bytes == told.found.counts["bytes"], key
 
 
 @pytest.mark.parametrize(

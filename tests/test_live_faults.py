@@ -85,7 +85,7 @@ def attempt(fault, way, payload_bytes, after_s):
             stack.enter_context(after(after_s, lambda: wire.sender.shutdown(socket.SHUT_RDWR)))
         if fault == "reset":
             stack.enter_context(after(after_s, lambda: reset(wire)))
-        if fault in ("reset", "closed window"):  # nobody reads
+        if fault in ("reset", "closed window", "EAGAIN"):  # nobody reads
             wire.put(way, 200 * MESSAGES)
         else:
             wire.send(way, MESSAGES)
@@ -107,7 +107,7 @@ def test_no_fault_leaks_or_hangs(fault, way, payload_bytes, after_s):
         patch.setattr(sockets, "PIPE_BYTES", 4096 if fault == "full pipe" else sockets.PIPE_BYTES)
         try:
             attempt(fault, way, payload_bytes, after_s)
-            event(f"{fault}: every byte arrived")
+            event(f"{fault}: no error")
         except LiveError:
             event(f"{fault}: a sentence")
     assert open_things() == before

@@ -78,7 +78,9 @@ def test_a_notebook_interrupts_a_run_within_a_second():
             content = kernel.get_shell_msg(timeout=10)
             while content["parent_header"].get("msg_id") != asked:
                 content = kernel.get_shell_msg(timeout=10)
-            assert content["content"]["ename"] == "KeyboardInterrupt" and time.monotonic() < start_s + 1
+            took_s = time.monotonic() - start_s
+            assert content["content"].get("ename") == "KeyboardInterrupt", content["content"]
+            assert took_s < 1
         children = subprocess.run(["pgrep", "-P", str(manager.provisioner.pid)], capture_output=True, text=True)
         assert children.stdout == "", "the processes that measure have gone"
     finally:

@@ -96,6 +96,12 @@ def test_an_explorer_takes_at_most_six_lines(stored):
             assert len(lines - defined) <= 6, source
 
 
+def test_verdicts_stand_in_one_place(stored):
+    for cell in stored["cells"]:
+        text = "".join(cell["source"])
+        assert cell["cell_type"] == "code" or not re.search(r"[Vv]erdict on \W*C\d|\| *verdict *\|", text), text
+
+
 def test_it_stays_below_500_kilobytes(stored):
     assert len(json.dumps(stored)) < 500_000
 

@@ -1,13 +1,18 @@
 """Unit costs: what is measured is what is said, and counted events add up."""
 
+import re
+from unittest.mock import patch
+
 import numpy as np
 import pytest
+from legible import assert_legible
 from numba import config
 
+from splicelab import plot, unit_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COPY_SIZES, UnitCosts
+from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COMMON, COPY_SIZES, UnitCosts
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
 
@@ -19,6 +24,10 @@ def costs():
     ns |= {f"alloc + free {name}": 7 for name in ALLOCATORS} | {ATOMIC: 20, COLD_LINE: 100}
     samples_ns = {name: np.full(31, float(value)) for name, value in ns.items()}
     return UnitCosts(samples_ns, {"cpu": "abacus"})
+
+
+def total_ns(estimate):
+    return tuple(estimate.table[["median_ns", "low_ns", "high_ns"]].sum())
 
 
 def test_copies_cost_between_and_beyond_the_measured_sizes(costs):
@@ -38,17 +47,18 @@ def test_an_estimate_is_counts_times_costs(costs):
         "sends": 9,
     }
     result = costs.estimate(tally)
-    assert result.total_ns == pytest.approx((144 + 7 + 14 + 80,) * 3)
+    assert total_ns(result) == pytest.approx((144 + 7 + 14 + 80,) * 3)
     assert list(result.table["count"]) == [2, 1, 2, 4]
-    assert costs.estimate(tally, heat="cold").total_ns[0] == pytest.approx(1440 + 101)
-    assert costs.estimate({"cold_lines": 3}).total_ns[0] == 300
-    assert costs.estimate({}).total_ns == (0, 0, 0)
+    assert total_ns(costs.estimate(tally, heat="cold"))[0] == pytest.approx(1440 + 101)
+    assert total_ns(costs.estimate({"cold_lines": 3}))[0] == 300
+    assert total_ns(costs.estimate({})) == (0, 0, 0)
 
 
 def test_an_estimate_says_what_it_leaves_out_and_keeps_numbers_in_html(costs):
     result = costs.estimate({"kmallocs": 1})
     assert "locks" in repr(result) and "DMA" in repr(result) and "7" not in repr(result)
-    assert "7 ns" in result.html and "locks" in result.html and "abacus" in result.html
+    assert "<td>7</td>" in result.html and "abacus" in result.html
+    assert result.decides == "most of it: kmalloc + kfree"
 
 
 @pytest.mark.parametrize("options", [{"allocator": "slub"}, {"heat": "tepid"}])
@@ -61,7 +71,7 @@ def test_unknown_names_are_refused(costs, options):
 def test_measured_costs_are_in_order(monkeypatch):
     monkeypatch.setattr(module, "PROCESSES", 2)
     costs = module.unit_costs(here=True)
-    assert repr(costs) == "timed: 2 processes, see table"
+    assert repr(costs).startswith("timed: 2 processes; hot: one place")
     assert costs.cost("copy 65536 B cold")[0] > costs.cost("copy 128 B hot")[0]
     assert costs.cost(COLD_LINE)[0] > 1
     assert costs.table["A/A"].between(0.1, 10).all()
@@ -73,7 +83,9 @@ def test_kept_costs_come_back_as_they_were(tmp_path, monkeypatch, costs):
     assert module.keep(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
     again = module.unit_costs()  # of another machine, as there are none of this
     assert again.cost(ATOMIC).tolist() == [20, 20, 20] and again.environment["cpu"] == "an Abacus"
-    assert "at rest" not in again.html and "not at rest" in UnitCosts(whole.samples_ns, {"load": "1.2"}).html
+    busy = UnitCosts(whole.samples_ns, {"load": "1.2"})
+    assert "at rest" not in again.html and "not at rest" in busy.html and "an Abacus" in again.html
+    assert ["not at rest" in each.figure.axes[0].get_title(loc="left") for each in (again, busy)] == [False, True]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"samples_ns": 3}', '{"samples_ns": {"copy 16 B hot": ["x"]}}'])
@@ -102,3 +114,39 @@ def test_the_chase_meets_every_line_once():
 def test_without_the_compiler_it_says_so():
     with pytest.raises(InputError, match="NUMBA_DISABLE_JIT"):
         module.unit_costs(here=True)
+
+
+def test_estimates_say_what_is_common_and_what_decides(costs):
+    copied = costs.estimate({"copies": 2, "copied_bytes": 96, "kmallocs": 1, "get_page": 2, "put_page": 2})
+    mended = costs.estimate({"frag_allocs": 1, "get_page": 2, "put_page": 2})
+    both = plot({"patch": copied, "mended": mended})
+    parts = both.parts()
+    assert parts[COMMON].tolist() == [40, 40] and list(parts.columns)[0] == COMMON
+    assert parts.loc["patch", "copies"] == 96 and parts.loc["mended", "fragments"] == 7 and parts.shape == (2, 5)
+    assert parts.sum(axis=1).tolist() == [total_ns(copied)[0], total_ns(mended)[0]]
+    assert both.decides == "least: mended; what decides: copies"
+    assert both.text.startswith("estimated: least: mended") and not re.search(r"\d", both.decides)
+    assert plot({"one": mended, "other": mended}).decides.startswith("all cost the same")
+
+
+def test_what_is_uncertain_decides_nothing(costs):
+    wide = {name: np.array([1.0, 3, 5, 7, 9, 11, 13, 40]) for name in costs.samples_ns}
+    near = UnitCosts(wide, {})
+    ways = {name: near.estimate({"frag_allocs": 1, "copies": number}) for name, number in (("a", 0), ("b", 1))}
+    assert plot(ways).decides.startswith("least: a;")
+    ways["c"] = near.estimate({"kmallocs": 1})
+    assert "a" in plot(ways).decides.partition(";")[0] and "c" in plot(ways).decides.partition(";")[0]
+
+
+def test_pictures_of_time_are_legible_and_unfold(costs):
+    assert_legible(unit_costs().figure)
+    copies = {"copies": 3, "copied_bytes": 900}
+    ways = plot({"patch": costs.estimate(copies), "mended": costs.estimate({"kmallocs": 9})})
+    assert_legible(ways.figure)
+    assert_legible(costs.estimate(copies).figure)
+    shown = []
+    with patch("IPython.display.display", lambda data, **options: shown.append((data, options))):
+        ways._ipython_display_()
+    (picture, _), (numbers, _) = shown
+    assert picture["image/png"] and picture["text/plain"] == ways.text
+    assert numbers["text/plain"].startswith("estimated:") and "<details>" in numbers["text/html"]

@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 from splicelab.show import (
     bars,
+    cost,
     counterexample,
     decision,
     fragpage,

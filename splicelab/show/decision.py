@@ -32,6 +32,7 @@ class Ranking(Drawing):
 
     def __init__(self, result: Decision):
         self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
+        self.update(result)  # the layout is made for its labels
 
     def update(self, result: Decision) -> None:
         """Draw this decision anew: alternatives change their order, and some are left out."""

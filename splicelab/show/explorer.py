@@ -20,7 +20,7 @@ LABELS = {
     **{"ack_delay": "ACK delay (messages)", "acks_each_call": "ACKs arrive", "in_flight": "in flight (messages)"},
     **{"lose_every": "lose each n-th (0: none)", "order3_fails": "single pages only", "messages": "messages sent"},
     **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver"},
-    **{"segments_in_software": "segments are cut", "heat": "payload in the cache"},
+    **{"segments_in_software": "segments are cut", "heat": "payload in the cache", "here": "measured here and now"},
 }
 UNITS = ("bytes", "pages", "messages", "percent", "ns")
 
@@ -96,7 +96,7 @@ class Explorer(VBox):
     ):
         self.controls = dict(controls)
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
-        self._compute, self._limits = compute, dict(limits)
+        self._compute, self._limits, self._is_slow = compute, dict(limits), slow
         self._arrange(slow)
         self._limit()
         self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
@@ -147,6 +147,8 @@ class Explorer(VBox):
                 self._limit()
                 if self.values != before:
                     return  # a slider that moved has drawn it
+                if self._is_slow:
+                    self._words.value = "<progress></progress> working …"
                 self._show(self._compute(**self.values))
             except Exception as error:
                 self.error = error

@@ -9,6 +9,7 @@ from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.lifetimes import Rates
 from splicelab.evidence.counted.patterns import Seen
 from splicelab.evidence.counted.timeline import timeline
+from splicelab.evidence.timed.unit_costs import Estimate
 from splicelab.result import Result
 from splicelab.show.grid import grid
 from splicelab.show.lifetime import rates
@@ -20,11 +21,11 @@ from splicelab.show.timeline import over_pages
 def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") -> Result:
     """Draw several results of one kind in one picture, beside recorded ones where these are given.
 
-    Results by name are what `lives` gives by delay, lists of what `observe` gives, counts of messages as `predict`
-    gives them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives; ``given``
-    are recorded counts of the same, or (payload pages, pushes). A list of messages that `trace_message` gives, or of
-    (title, message, records above), stands below each other. A table of outcomes or tallies is a grid; ``given`` says
-    what its columns are.
+    Results by name are what `lives` gives by delay, estimates, lists of what `observe` gives, counts of messages as
+    `predict` gives them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives;
+    ``given`` are recorded counts of the same, or (payload pages, pushes). A list of messages that `trace_message`
+    gives, or of (title, message, records above), stands below each other. A table of outcomes or tallies is a grid;
+    ``given`` says what its columns are.
 
     Examples
     --------
@@ -44,6 +45,8 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
         return rates(results)
     if isinstance(first, Comparison):
         return small_multiples(results)
+    if isinstance(first, Estimate):
+        return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
         return beside(given or None, results)
     return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, given or {})

@@ -23,8 +23,7 @@ PATTERNS = dict.fromkeys(WAYS, ("one sendmsg", "nothing"))
 PATTERNS |= dict.fromkeys(("piecewise", "three_calls"), ("sendfile between", "MSG_MORE"))
 PATTERNS |= dict.fromkeys(("fix_callers", "rewrite_helper"), ("one splice", "nothing"))
 COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
-STALLED = "plain_copy, MORE to the end"
-LEAST = Shape(1, 1, 1)
+STALLED, LEAST = "plain_copy, MORE to the end", Shape(1, 1, 1)
 # By route: the MTU, and what a connection has been given when it is warm: so many segments in flight, bytes of window.
 WARM = {"loopback": (65536, 10, 1 << 19), "veth": (1500, 100, 1 << 22)}
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms

@@ -205,10 +205,8 @@ def send_messages(job, way, messages):
             ended = send_pieces(job, 0)
         elif way == PIECEWISE or way == THREE_CALLS:
             ended = send_memory(job, header, job.iov[1], MSG_MORE)
-            if way == PIECEWISE:
-                ended = ended or send_file(job, offset)
-            else:
-                ended = ended or splice_pieces(job, 0, offset, 0, SPLICE_F_MORE)
+            three = way == THREE_CALLS
+            ended = ended or (splice_pieces(job, 0, offset, 0, SPLICE_F_MORE) if three else send_file(job, offset))
             ended = ended or send_memory(job, trailer, job.iov[5], 0)
         elif way == FIX_CALLERS:
             ended = splice_pieces(job, header, offset, trailer, 0)

@@ -41,9 +41,8 @@ class LiveRun(Result):
     @property
     def title(self) -> str:
         """Which kernel, on which machine and route, and the shape that is shown."""
-        where = "a stored run" if self.stored_because else "on this machine"
-        shape = f"header {self.view[1]} bytes, {self.view[2]} payload"
-        return f"live, Linux {self.predictions.kernel}, {where}, {self.route}: {shape}"
+        where = f"{'a stored run' if self.stored_because else 'on this machine'}, {self.route}"
+        return f"live, Linux {self.predictions.kernel}, {where}: header {self.view[1]} bytes, {self.view[2]} payload"
 
     @property
     def alt(self) -> str:

@@ -27,8 +27,8 @@ SIOCOUTQNSD, SO_ZEROCOPY, SO_MEMINFO, WMEM_QUEUED = 0x894B, 60, 55, 5
 TCP_INFO_AT = {"segments": ("I", 136), "data segments": ("I", 156)}
 TCP_INFO_AT |= {"bytes sent": ("Q", 200), "bytes sent again": ("Q", 208)}
 DEADLINE_S, LONGEST_S = 5, 60  # that a call, and that a connection may last
-ROUTES = ("loopback", "veth")
-HEATS = ("hot", "cold")  # the same payload again and again, or in turn from so many bytes of a file
+# Hot is the same payload again and again; cold, in turn from so many bytes of a file.
+ROUTES, HEATS = ("loopback", "veth"), ("hot", "cold")
 COLD_BYTES, PIPE_BYTES = 1 << 26, 1 << 20
 CONTROL = b"reno"  # every user may have it, and it does not pace
 CHUNK_BYTES = 1 << 16

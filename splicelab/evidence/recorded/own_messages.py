@@ -15,7 +15,8 @@ from splicelab.kernel.world import PAGE_SIZE
 
 ACK_S, TIMER_S = 0.04, 0.2  # a delayed ACK comes at the latest, what MORE holds leaves by the timer
 MOST_SOCKETS, MOST_WAITS, MOST_EXACT, MOST_SHAPES = 1 << 16, 1000, 512, 1024
-MOST_CALLS, MOST_PIECES, MOST_BYTES, ROUND_BYTES = 128, 256, 1 << 19, 1 << 16
+MOST = MOST_CALLS, MOST_PIECES, MOST_BYTES = 128, 256, 1 << 19  # of a message
+ROUND_BYTES = 1 << 16
 NAGLE, CORK = "Nagle: an ACK", "a cork left in: the timer"
 MORE, MORE_BEHIND = "MORE left set: the timer", "MORE left set: an ACK or the timer"  # something is in flight before it
 WAITS_FOR = (NAGLE, MORE, MORE_BEHIND, CORK)
@@ -77,11 +78,8 @@ class Connection:
         """Let leave what may: full segments, and the rest unless something holds it."""
         tail_bytes = self.held % mss
         self.in_flight |= self.held >= mss
-        self.why = (
-            MORE_BEHIND
-            if why == MORE and self.in_flight
-            else why or (NAGLE if self.is_small and not self.is_nodelay else "")
-        )
+        nagle = NAGLE if self.is_small and not self.is_nodelay else ""
+        self.why = MORE_BEHIND if why == MORE and self.in_flight else why or nagle
         self.held = tail_bytes if self.why else 0
         if tail_bytes and not self.why:
             self.is_small = self.in_flight = True
@@ -136,17 +134,16 @@ class Gathered:
         sent_bytes = sum(call.sizes_bytes)
         self.counts["bytes"] += sent_bytes
         way = "splice" if call.call in ATTACHES or "SPLICE_PAGES" in call.flags else "copy"
-        said = tuple(flag for flag in ("MORE", "EOR") if flag == "MORE" and is_more or flag in call.flags)
-        for segments in _rounds(call, way):
+        said = ("MORE",) * is_more + ("EOR",) * ("EOR" in call.flags)
+        rounds = list(_rounds(call))
+        for number, segments in enumerate(rounds, 1):
             round_bytes = sum(size_bytes for size_bytes, _ in segments)
-            if one.parts and (
-                len(one.parts) == MOST_CALLS
-                or one.pieces + len(segments) > MOST_PIECES
-                or one.bytes + round_bytes > MOST_BYTES
-            ):
+            sums = len(one.parts) + 1, one.pieces + len(segments), one.bytes + round_bytes
+            if one.parts and any(size > most for size, most in zip(sums, MOST, strict=True)):
                 self.counts["cut"] += 1
                 self._finish(one)
-            one.parts.append((way, segments, said))
+            is_last = number == len(rounds) or way == "copy"  # else splice goes on, and says so
+            one.parts.append((way, segments, said if is_last else ("MORE",)))
             one.pieces, one.bytes = one.pieces + len(segments), one.bytes + round_bytes
         one.held, one.last = one.held + sent_bytes, call
         one.push(self.mss, CORK if one.is_corked else MORE if is_more else "")
@@ -214,7 +211,7 @@ class Gathered:
         self.shapes[shape] += 1
 
 
-def _rounds(call: TracedCall, way: str) -> Iterable[tuple[tuple[int, str], ...]]:
+def _rounds(call: TracedCall) -> Iterable[tuple[tuple[int, str], ...]]:
     """Yield the segments of each call into TCP: sendfile and splice make one for 16 pages, others for MOST_BYTES."""
     owners = call.owners * (len(call.sizes_bytes) if len(call.owners) == 1 else 1)
     most_bytes = ROUND_BYTES if call.call in ("sendfile", "splice") else MOST_BYTES

@@ -12,54 +12,27 @@ import platform
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from splicelab.progress import progress
-from splicelab.result import Result
 
 WARM_UP = 3
 AGAIN = " again (A/A)"
 
 
-@dataclass(frozen=True, repr=False)
-class Timing(Result):
-    """Nanoseconds per operation by kernel and round (`samples_ns`); the first kernel is the baseline.
-
-    Shows as a table in HTML and as one stable line in plain text.
-    """
+@dataclass(frozen=True)
+class Timing:
+    """Nanoseconds per operation by kernel and round (`samples_ns`); the first kernel is the baseline."""
 
     samples_ns: dict[str, np.ndarray]
-    environment: dict[str, str] = field(default_factory=dict)
     is_partial: bool = False
 
     def ratio(self, name: str) -> tuple[float, float, float]:
         """Return the median of the per-round ratios to the baseline and its 95 % interval (low, high)."""
         return median_interval(self.samples_ns[name] / next(iter(self.samples_ns.values())))
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Median, its interval, quartiles (ns per operation), number of samples."""
-        rows = {
-            name: [*median_interval(samples), *np.percentile(samples, [25, 75]), len(samples)]
-            for name, samples in self.samples_ns.items()
-        }
-        columns = "median_ns low_ns high_ns q1_ns q3_ns n".split()
-        return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("kernel")
-
-    @property
-    def text(self) -> str:
-        """A line without measured numbers, the same on every machine."""
-        samples = len(next(iter(self.samples_ns.values())))
-        return f"timed: {samples} samples{', interrupted' * self.is_partial}, see table"
-
-    @property
-    def html(self) -> str:
-        """The table, and what the numbers were measured on."""
-        return f"{super().html}<p>95 % intervals; {describe(self.environment)}</p>"
 
 
 def median_interval(samples) -> tuple[float, float, float]:
@@ -110,7 +83,7 @@ def time_kernels(
     finally:
         gc.enable()
     samples_ns = {name: np.array([one[name] for one in rounds[WARM_UP:]]) for name, *_ in slots}
-    return Timing(samples_ns, environment(), is_partial)
+    return Timing(samples_ns, is_partial)
 
 
 def _call_ns(kernel: Callable[[int], int], iterations: int) -> int:
@@ -124,7 +97,9 @@ def environment() -> dict[str, str]:
     import llvmlite.binding
     import numba
 
-    cpuinfo, governor = Path("/proc/cpuinfo"), Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    cpu0, cpuinfo = Path("/sys/devices/system/cpu/cpu0"), Path("/proc/cpuinfo")
+    governor = cpu0 / "cpufreq" / "scaling_governor"
+    levels = sorted(cpu0.glob("cache/index[023]/size"))  # 1 is for instructions
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {
@@ -133,6 +108,7 @@ def environment() -> dict[str, str]:
         "virtual": "yes" if "hypervisor" in facts.get("flags", "").split() else "no",
         "kernel": f"{platform.system()} {platform.release()}",
         "governor": governor.read_text().strip() if governor.exists() else "not shown",
+        "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
         "load": f"{os.getloadavg()[0]:.2f}",
         "python": platform.python_version(),
         "numpy": np.__version__,

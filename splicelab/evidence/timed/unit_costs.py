@@ -20,14 +20,16 @@ from numba import config
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.timing import Timing, describe, environment, machine_name, median_interval
+from splicelab.evidence.timed.timing import describe, environment, machine_name, median_interval
 from splicelab.evidence.timed.unit_loops import ATOMIC, COLD_LINE, COPY_SIZES, HEATS, names
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.paths import REPOSITORY, data_path
 from splicelab.progress import progress
-from splicelab.result import Result
+from splicelab.result import Unfolds
 
 PROCESSES, DEADLINE_S, BUSY = 8, 120, 0.5
+COMMON = "common to all"
+HOW_WARM = "hot: one place again and again; cold: anywhere in 128 MiB; a first touch waits for each line"
 LEAVES_OUT = (
     "leaves out: socket and allocator locks; system calls, TCP and the driver; DMA and the network card; "
     "cache lines that move between CPUs; interrupts and memory pressure; new pages from the page allocator; "
@@ -36,51 +38,75 @@ LEAVES_OUT = (
 
 
 @dataclass(frozen=True, repr=False)
-class Estimate(Result):
-    """Counted events times unit costs: `table` has one row per kind of event, `total_ns` is (median, low, high)."""
+class Estimate(Unfolds):
+    """Counted events times unit costs: `table` has a row a kind of event, of one message or of several ways to send it.
+
+    The ends of an interval are the sums of the terms' ends, so it is a wide one.
+    """
 
     table: pd.DataFrame
     environment: dict[str, str]
 
+    def parts(self, column: str = "median_ns") -> pd.DataFrame:
+        """Return ns by way and kind of event, first what is common to all."""
+        table = self.table if self.table.index.nlevels == 2 else pd.concat({"estimate": self.table})
+        kinds = table[column].rename(lambda event: event.partition(",")[0], level=1)
+        each = kinds.groupby(level=[0, 1]).sum().unstack(fill_value=0.0).loc[table.index.unique(0)]
+        common = each.min() * (len(each) > 1)
+        return pd.concat([pd.Series(common.sum(), each.index, name=COMMON), each - common], axis=1)
+
     @property
-    def total_ns(self) -> tuple[float, float, float]:
-        """Estimated ns per message; the ends of the interval are the sums of the terms' ends, so it is a wide one."""
-        return tuple(self.table[["median_ns", "low_ns", "high_ns"]].sum().tolist())
+    def decides(self) -> str:
+        """A sentence without numbers: which ways cost least for certain, and what the others pay most of theirs for."""
+        own, low, high = (self.parts(f"{end}_ns").drop(columns=COMMON) for end in ("median", "low", "high"))
+        is_least = low.sum(axis=1) <= high.sum(axis=1)[own.sum(axis=1).idxmin()]
+        if len(own) == 1:
+            return f"most of it: {own.mean().idxmax()}"
+        if is_least.all():
+            return "all cost the same within what is uncertain"
+        kind = (own[~is_least].mean() - own[is_least].mean()).idxmax()
+        return f"least: {', '.join(own.index[is_least])}; what decides: {kind}"
 
     @property
     def text(self) -> str:
-        """A line without measured numbers, the same on every machine."""
-        return f"estimated: {len(self.table)} kinds of events, see table; {LEAVES_OUT}"
+        """The claim, without measured numbers, and what is left out."""
+        return f"estimated: {self.decides}; {LEAVES_OUT}"
 
     @property
     def html(self) -> str:
-        """The terms, their sum, the machine, and what is left out."""
-        median, low, high = self.total_ns
-        total = f"<b>{median:.0f} ns</b> per message [{low:.0f}, {high:.0f}]; {describe(self.environment)}"
-        return f"{super().html}<p>{total}<p>{LEAVES_OUT}"
+        """The terms, and what they were measured on."""
+        return f"{super().html}<p>{describe(self.environment)}"
 
 
 @dataclass(frozen=True, repr=False)
-class UnitCosts(Timing):
+class UnitCosts(Unfolds):
     """Unit costs in ns, a sample a process, with 95 % intervals; the loop around each (under 1 ns) is included."""
+
+    samples_ns: dict[str, np.ndarray]
+    environment: dict[str, str]
 
     @property
     def table(self) -> pd.DataFrame:
         """Median and interval; A/A is the median of every other process over that of the rest: what is noise."""
-        samples = np.array(list(self.samples_ns.values()))
-        again = np.median(samples[:, ::2], 1) / np.median(samples[:, 1::2], 1)
-        return super().table.drop(columns=["q1_ns", "q3_ns"]).assign(**{"A/A": again})
+        again = [np.median(samples[::2]) / np.median(samples[1::2]) for samples in self.samples_ns.values()]
+        table = pd.DataFrame.from_dict(self._intervals, "index", columns=["median_ns", "low_ns", "high_ns"])
+        return table.assign(**{"A/A": again})
 
     @property
     def text(self) -> str:
         """A line without measured numbers, the same on every machine."""
-        return f"timed: {len(next(iter(self.samples_ns.values())))} processes, see table"
+        return f"timed: {len(next(iter(self.samples_ns.values())))} processes; {HOW_WARM}"
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether something else was running."""
+        return float(self.environment.get("load", 0)) > BUSY
 
     @property
     def html(self) -> str:
-        """The table, and a warning where something else was running."""
-        is_busy = float(self.environment.get("load", 0)) > BUSY
-        return super().html + "<p><b>The machine was not at rest.</b></p>" * is_busy
+        """The table, what it was measured on, and a warning where something else was running."""
+        warning = "<p><b>The machine was not at rest.</b>" * self.is_disturbed
+        return f"{super().html}<p>95 % intervals; {describe(self.environment)}{warning}"
 
     @cached_property
     def _intervals(self) -> dict[str, np.ndarray]:
@@ -140,7 +166,7 @@ def unit_costs(here: bool = False) -> UnitCosts:
     >>> from splicelab import run, unit_costs
     >>> costs = unit_costs()
     >>> costs
-    timed: 8 processes, see table
+    timed: 8 processes; hot: one place again and again; cold: anywhere in 128 MiB; a first touch waits for each line
     >>> costs.estimate(run("siw", "copy_in_stack"), "v3_per_cpu").table["count"].to_dict()
     {'copies, hot': 2.0, 'fragments, v3_per_cpu': 2.0, 'page references': 4.0}
     """
