@@ -1,4 +1,4 @@
-"""Link each word of the glossary where a notebook first uses it: to the glossary in 00, its meaning as the link's title.
+"""Link each word of the glossary where a notebook first uses it, with its meaning as the link's title.
 
 Run it after editing prose; twice in a row changes nothing. ``--check`` writes nothing and names what it would change.
 """

@@ -82,7 +82,9 @@ def beside(recorded: dict, predicted: dict) -> Picture:
 def seen_grid(sweep: dict[str, list[Seen]]) -> Picture:
     """Write the counts of each way of sending and each payload into a grid per kernel and counter; darker is more."""
     kernels = list(dict.fromkeys(seen.scenario.kernel for row in sweep.values() for seen in row))
-    figure, grid = new_figure(9.8, 2.3 * len(kernels) + 0.3, len(kernels), len(COUNTS), sharex=True, sharey=True)
+    height_in = len(kernels) * (0.5 + 0.3 * len(sweep)) + 0.3
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, grid = new_figure(9.8, height_in, len(kernels), len(COUNTS), **shared)
     for panels, kernel in zip(grid, kernels, strict=True):
         for axis, (title, count) in zip(panels, COUNTS.items(), strict=True):
             rows = [[seen for seen in row if seen.scenario.kernel == kernel] for row in sweep.values()]
