@@ -55,8 +55,8 @@ def life(kernel: str = "6.1", object_bytes: Whole = MESSAGE_BYTES, zeroed: bool 
     Examples
     --------
     >>> from splicelab import life
-    >>> print(life("6.1").text.splitlines()[2])
-    3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb points at it, page count 2; nothing received yet
+    >>> print(life("6.1").text.splitlines()[1])
+    2 the call returns: kfree: free, 26 33 … ac b9; skb points at it, page count 2; nothing received yet
     """
     within("object_bytes", object_bytes, MESSAGE_BYTES, 32768)
     w = open_attached(kernel)
