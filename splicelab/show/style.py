@@ -28,7 +28,7 @@ class Owner(NamedTuple):
 
 # The palette of Okabe and Ito, told apart by readers with any common colour blindness; every use carries words as well.
 OWNERS = {
-    "slab": Owner("slab object", "#D55E00", "white"),
+    "slab": Owner("slab object", "#D55E00", "black"),
     "stack": Owner("kernel stack", "#CC79A7", "black"),
     "static": Owner("static data", "#F0E442", "black"),
     "page_cache": Owner("page cache", "#0072B2", "white"),

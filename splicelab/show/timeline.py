@@ -36,8 +36,7 @@ class TimelineDrawing(Sketch):
             y += 45 + LANE * len(_captions(row))
         words = f"{axis_label('bytes of one message, from its first to its last', COUNTED)}\n{KEY}"
         self.say((LEFT + RIGHT) / 2, y + 8, words, points=10)
-        owners = dict.fromkeys(piece.kind for row in result.rows for piece in row.trace.pieces)
-        self.legend(y + 44, owners, MARKS.values())
+        self.legend(y + 44, MARKS.values())
         return y + 60
 
     def _draw_row(self, top, row: Row) -> None:
