@@ -20,13 +20,11 @@ def main() -> None:
     sweeps = sweep.run()
     first_use = use.run()
     traces = trace.run()
-    result, samples = compare.run()
-    for kept, more in zip((result["rows"], samples), live.run(), strict=True):
-        kept += more
+    result, processes = compare.run()
+    live_rows = live.run()
     if note:
         result["environment"]["note"] = note
-    for row, columns in zip(result["rows"], samples, strict=True):
-        row["samples_ns"] = columns
+    result |= {"processes": processes, "live": live_rows}
     result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"

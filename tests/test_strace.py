@@ -152,6 +152,7 @@ def test_strace_as_csv_says_the_same(tmp_path, name):
         ("7 1700000000.000 sendto(3<TCP:[1->2]>, \"\", 4, 0, NULL, 0) = 99999999999", "result"),
         ("7 1700000000.000 sendto(3<TCP:[1->2]>, \"\", 4", "call"),
         ("7 1700000000.000 whatever it is", "call"),
+        ("7 1700000000.000 ", "call"),
     ],
 )  # fmt: skip
 def test_a_line_that_strace_does_not_write(tmp_path, text, field):

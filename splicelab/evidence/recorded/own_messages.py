@@ -8,6 +8,7 @@ tcp_minshall_check; net/ipv4/tcp.c: tcp_push. No trace has ACKs: what is receive
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from splicelab.evidence.recorded.trace_lines import SENDS, TracedCall
@@ -135,9 +136,8 @@ class Gathered:
         self.counts["bytes"] += sent_bytes
         way = "splice" if call.call in ATTACHES or "SPLICE_PAGES" in call.flags else "copy"
         said = ("MORE",) * is_more + ("EOR",) * ("EOR" in call.flags)
-        rounds = list(_rounds(call))
-        for number, segments in enumerate(rounds, 1):
-            round_bytes = sum(size_bytes for size_bytes, _ in segments)
+        rounds = _rounds(call.call, call.iterator, call.sizes_bytes, call.owners)
+        for number, (segments, round_bytes) in enumerate(rounds, 1):
             sums = len(one.parts) + 1, one.pieces + len(segments), one.bytes + round_bytes
             if one.parts and any(size > most for size, most in zip(sums, MOST, strict=True)):
                 self.counts["cut"] += 1
@@ -211,21 +211,21 @@ class Gathered:
         self.shapes[shape] += 1
 
 
-def _rounds(call: TracedCall) -> Iterable[tuple[tuple[int, str], ...]]:
-    """Yield the segments of each call into TCP: sendfile and splice make one for 16 pages, others for MOST_BYTES."""
-    owners = call.owners * (len(call.sizes_bytes) if len(call.owners) == 1 else 1)
-    most_bytes = ROUND_BYTES if call.call in ("sendfile", "splice") else MOST_BYTES
-    segments, round_bytes = [], 0
-    for size_bytes, owner in zip(call.sizes_bytes, owners, strict=True):
+@lru_cache(1 << 12)
+def _rounds(name: str, iterator: str, sizes: tuple[int, ...], owners: tuple[str, ...]) -> list[tuple[tuple, int]]:
+    """Return the segments of each call into TCP, and their bytes: one for 16 pages, or for MOST_BYTES of others."""
+    most_bytes = ROUND_BYTES if name in ("sendfile", "splice") else MOST_BYTES
+    rounds, segments, round_bytes = [], [], 0
+    for size_bytes, owner in zip(sizes, owners * (len(sizes) // len(owners)), strict=True):
+        whose = owner_of(iterator, size_bytes, owner)
         while size_bytes:
             part_bytes = min(size_bytes, most_bytes - round_bytes)
-            segments.append((part_bytes, owner_of(call.iterator, size_bytes, owner)))
+            segments.append((part_bytes, whose))
             size_bytes, round_bytes = size_bytes - part_bytes, round_bytes + part_bytes
             if round_bytes == most_bytes or len(segments) == MOST_PIECES:
-                yield tuple(segments)
+                rounds.append((tuple(segments), round_bytes))
                 segments, round_bytes = [], 0
-    if segments:
-        yield tuple(segments)
+    return [*rounds, (tuple(segments), round_bytes)] if segments else rounds
 
 
 def owner_of(iterator: str, size_bytes: int, owner: str) -> str:

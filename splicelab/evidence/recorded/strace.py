@@ -57,7 +57,8 @@ def strace_calls(number: int, first: str, lines: Iterator[tuple[int, str]]) -> I
             keep(begun, task, (number, said.removesuffix("<unfinished ...>")))
             continue
         name = said.partition("(")[0]
-        call = CALL.fullmatch(QUOTED.sub('""', TOOK.sub("", said))) if name in READ else None
+        plain = TOOK.sub("", said) if said.endswith(">") else said
+        call = CALL.fullmatch(QUOTED.sub('""', plain)) if name in READ else None
         if call is None and (name in READ or not (name.isidentifier() and "= " in said)):
             raise InputError(f"line {start}: call: not a whole call as strace writes it: {said!r:.60}")
         if call is not None:
