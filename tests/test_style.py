@@ -45,6 +45,12 @@ def test_owners_are_told_apart():
         assert apart > 0.25, (one.label, other.label)
 
 
+def test_owners_that_stand_side_by_side_are_told_apart_without_colours():
+    for side_by_side in (("slab", "page_frag", "page_cache", "free"), ("slab", "other", "free"), ("page_cache", "skb")):
+        for one, other in combinations([OWNERS[name] for name in side_by_side], 2):
+            assert contrast(one.colour, other.colour) > 1.5, (one.label, other.label)
+
+
 @pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
 def test_words_on_a_fill_are_legible(owner):
     assert contrast(owner.colour, owner.ink) >= 4.5

@@ -52,7 +52,7 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     axes.spines[:].set_visible(False)
     for (row, col), end in np.ndenumerate(ends):
         lines = end.splitlines()
-        fill_colour, hatch = FILL[lines[0]], "////" if lines[0] in SILENT else None  # seen without colours too
+        fill_colour, hatch = FILL[lines[0]], "//" if lines[0] in SILENT else None  # seen without colours too
         look = {"facecolor": fill_colour, "edgecolor": "#D98A8A", "linewidth": 0, "hatch": hatch}
         axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
         said = "\n".join(fill(line, ROOM // cols) for line in lines)
