@@ -1,5 +1,6 @@
 """Unit costs: what is measured is what is said, and counted events add up."""
 
+import json
 import re
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed import unit_loops
 from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COMMON, COPY_SIZES, UnitCosts
+from splicelab.paths import data_path
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
 
@@ -150,3 +152,10 @@ def test_pictures_of_time_are_legible_and_unfold(costs):
     (picture, _), (numbers, _) = shown
     assert picture["image/png"] and picture["text/plain"] == ways.text
     assert numbers["text/plain"].startswith("estimated:") and "<details>" in numbers["text/html"]
+
+
+@pytest.mark.parametrize("path", sorted(data_path("bench").glob("unit-costs-*.json")), ids=lambda path: path.stem)
+def test_what_notebook_08_says_of_time_is_so_on_every_machine_that_was_measured(path):
+    samples = json.loads(path.read_text())["samples_ns"]
+    low, high = ({name: end(samples[name]) for name in samples} for end in (min, max))
+    assert max(high[f"alloc + free {name}"] for name in ALLOCATORS) < min(low[ATOMIC], low["copy 48 B cold"])
