@@ -62,14 +62,27 @@ class Result:
         return data, metadata
 
 
+class Folded(Result):
+    """Numbers that show when a reader clicks on them."""
+
+    html = text = ""
+
+    def __init__(self, kind: str, html: str):
+        self.text = f"{kind}: numbers folded up"
+        self.html = f"<details><summary>The numbers ({kind})</summary>{html}</details>"
+
+
 class Unfolds(Result):
-    """A result whose picture has its table below, one click away; both are `timed` or `estimated`, as its text says."""
+    """A result whose picture has its numbers below, one click away; its text begins with what they are, as `timed:`."""
+
+    @property
+    def numbers(self) -> Folded:
+        """The table alone, folded."""
+        return Folded(self.text.partition(":")[0], self.html)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         data, metadata = self._repr_mimebundle_()
-        kind = self.text.partition(":")[0]
-        folded = f"<details><summary>The numbers ({kind})</summary>{self.html}</details>"
         display(data, metadata=metadata, raw=True)
-        display({"text/plain": f"{kind}: numbers folded up", "text/html": folded}, raw=True)
+        display(self.numbers)

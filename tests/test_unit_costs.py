@@ -9,7 +9,7 @@ import pytest
 from legible import assert_legible
 from numba import config
 
-from splicelab import plot, unit_costs
+from splicelab import explore, plot, unit_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed import unit_loops
@@ -151,7 +151,16 @@ def test_pictures_of_time_are_legible_and_unfold(costs):
         ways._ipython_display_()
     (picture, _), (numbers, _) = shown
     assert picture["image/png"] and picture["text/plain"] == ways.text
-    assert numbers["text/plain"].startswith("estimated:") and "<details>" in numbers["text/html"]
+    assert numbers.text.startswith("estimated:") and "<details>" in numbers.html and "<table" in numbers.html
+
+
+def test_an_explorer_measures_here_and_shows_it_whole(costs, monkeypatch):
+    monkeypatch.setattr(module, "_measure", lambda: costs)
+    explorer = explore(unit_costs, here=False, slow=True)
+    kept = explorer._picture.value
+    explorer.controls["here"].value = True
+    assert explorer.error is None and explorer._picture.value != kept and explorer.result is costs
+    assert_legible(explorer._canvas.drawing.figure)
 
 
 @pytest.mark.parametrize("path", sorted(data_path("bench").glob("unit-costs-*.json")), ids=lambda path: path.stem)
