@@ -65,7 +65,7 @@ site: .venv/ready
 	@echo "The pages are made: open build/site/index.html"
 
 soak: .venv/ready
-	@echo "Longer searches, 10,000 examples each"
+	@echo "Longer searches, 10,000 examples each, and 1,000 live runs with faults injected"
 	@$(PYTEST) -m "soak or long" --hypothesis-profile=soak tests
 
 bench: .venv/ready

@@ -110,15 +110,15 @@ def iperf3(options: list[str], buffer_bytes: int, send_bytes: int) -> float:
     return 8e9 * buffer_bytes / told["end"]["sum_received"]["bits_per_second"]
 
 
-def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> tuple[list[dict], list[dict]]:
-    """Measure, print and return a row for each way and buffer, and its samples; none where there is no iperf3.
+def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
+    """Measure, print and return a row for each way and buffer; none where there is no iperf3.
 
-    In each round iperf3, we and iperf3 again take turns; a row is as those of `compare`, and so are its samples.
+    In each round iperf3, we and iperf3 again take turns; a row is as those of `compare`, with its samples.
     """
     if shutil.which("iperf3") is None:
         print("live    no iperf3 on the path, so nothing to compare with: apt install iperf3")
-        return [], []
-    rows, raw = [], []
+        return []
+    rows = []
     for (way, (reference, options)), buffer_bytes in tqdm([*product(WAYS.items(), BUFFERS)], desc="live", leave=False):
         given = buffer_bytes, send_bytes
         slots = {"reference": lambda given=given, options=options: iperf3(options, *given)}
@@ -133,10 +133,9 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> tuple[list[dict],
         row = {"class": "live", "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
         row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
         row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
-        rows.append(row)
-        raw.append(samples)
+        rows.append(row | {"samples_ns": samples})
     print(*map(format_row, rows), sep="\n")
-    return rows, raw
+    return rows
 
 
 if __name__ == "__main__":

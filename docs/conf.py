@@ -9,7 +9,7 @@ import nbformat
 from docutils import nodes
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # autodoc reads the kernels as plain functions, and nothing is compiled
-LONGEST_SHOWN_LINES = 8  # of code: what is longer is folded, as every solution is
+LONGEST_SHOWN_LINES = 8  # of code: what is longer is folded
 ROOT = Path(__file__).resolve().parent.parent
 
 project = "splicelab"
@@ -40,7 +40,7 @@ html_theme_options = {"top_of_page_buttons": []}
 
 
 def fold_and_say(app, doctree):
-    """Fold solutions and long code of a notebook, and give each picture the alt text stored with it."""
+    """Fold long code of a notebook, and give each picture the alt text stored with it."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
@@ -54,9 +54,7 @@ def fold_and_say(app, doctree):
             image["alt"] = metadata["alt"]
             if metadata["alt"].startswith("Explorer:"):  # its controls are not here: where they stood
                 image.parent += nodes.paragraph(text=metadata["alt"].splitlines()[0], classes=["controls"])
-        if cell.metadata.get("jupyter", {}).get("source_hidden"):
-            node["hide_mode"], node["prompt_show"] = "all", "Code and result of the solution"
-        elif len(cell.source.splitlines()) > LONGEST_SHOWN_LINES:
+        if len(cell.source.splitlines()) > LONGEST_SHOWN_LINES:
             node["hide_mode"], node["prompt_show"] = "input", "Code"
         node["prompt_hide"] = node.get("prompt_show")
 

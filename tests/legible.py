@@ -1,7 +1,13 @@
-"""What every figure has to keep: all words inside it, none on another, none too small to read at 100 %."""
+"""What every figure has to keep: words inside it, none on another or too small, and a legend of what is drawn."""
 
-from itertools import combinations
+from itertools import chain, combinations
 
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex
+from matplotlib.image import AxesImage
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 SMALLEST_POINTS = 9
@@ -30,9 +36,39 @@ def assert_inside(figure):
         assert inside, f"{text.get_text()!r} leaves the figure: {box} in {figure.bbox.bounds}"
 
 
-def assert_legible(figure):
-    """No text leaves the figure, lies on another, or is smaller than 9 points."""
+def colours(artists):
+    """Return the colours of lines, areas and cells."""
+    found = []
+    for artist in artists:
+        if isinstance(artist, Line2D):
+            found.append(artist.get_color())
+        elif isinstance(artist, Patch):
+            found.append(artist.get_facecolor())
+        elif isinstance(artist, Collection):
+            found += [*artist.get_facecolor(), *artist.get_edgecolor()]
+        elif isinstance(artist, AxesImage):
+            found += [*artist.to_rgba(artist.get_array()).reshape(-1, 4)]
+    return {to_hex(colour) for colour in found}
+
+
+def assert_legend_is_drawn(figure):
+    """Every colour that a legend explains is there."""
+    legends = figure.findobj(Legend)
+    explained = set(chain.from_iterable(legend.findobj() for legend in legends))
+    drawn = colours(artist for artist in figure.findobj() if artist not in explained and artist.get_visible())
+    for legend in legends:
+        for handle, words in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            assert colours([handle]) <= drawn, f"{words.get_text()!r} is in the legend and not in the picture"
+
+
+def assert_legible(figure, is_moving=False):
+    """No text leaves the figure, lies on another, or is smaller than 9 points; no legend explains what is not there.
+
+    A picture that moves may explain what its controls bring later.
+    """
     assert_inside(figure)
+    if not is_moving:
+        assert_legend_is_drawn(figure)
     drawn = words(figure)
     for text, _ in drawn:
         assert text.get_fontsize() >= SMALLEST_POINTS, f"{text.get_text()!r} has {text.get_fontsize()} points"

@@ -41,7 +41,7 @@ def test_a_piece_in_flight_is_never_painted_over():
 @pytest.mark.parametrize("load", EXTREMES, ids=str)
 @pytest.mark.parametrize("allocator", ["page_frag_down", "page_per_object"])
 def test_the_picture_is_legible(allocator, load):
-    assert_legible(fill(allocator, **load._asdict()).figure)
+    assert_legible(fill(allocator, **load._asdict()).figure, is_moving=True)
 
 
 def test_there_and_back_gives_the_same_picture():

@@ -71,7 +71,7 @@ def test_a_notebook_interrupts_a_run_within_a_second():
         first = "from splicelab import live; from splicelab.evidence.live.forecast import forecast; forecast((1024,))"
         kernel.execute_interactive(first, timeout=120)  # compiled code is loaded in one piece, deaf meanwhile
         for after_s in (0.3, 5.0):  # while it predicts; while it measures
-            asked = kernel.execute("live()")
+            asked = kernel.execute("live()", stop_on_error=False)  # or what comes soon after is not run
             time.sleep(after_s)
             manager.interrupt_kernel()
             start_s = time.monotonic()

@@ -1,18 +1,34 @@
-"""The numbers of the argument: what a verdict counts stands in an output, or in the code, of the same notebook."""
+"""The prose: what a verdict counts was counted, words are explained where they first appear, minutes are as long."""
 
 import json
 import re
+import sys
 
 import pytest
 
 from splicelab.paths import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "tools"))
+import link_words
+import nbformat
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 COUNTED = (
     "calls?|pushes|push|skbs?|bytes|copied bytes|frags?|frames|fragments|messages|pages|segments|callbacks|objects"
 )
 NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
-VERDICTS = ("verdict", "cost-note", "costs-units", "sweep-read", "long-read", "smallest-read", "siw-read")
+VERDICTS = (
+    "title",
+    "lead-note",
+    "verdict",
+    "cost-note",
+    "costs-units",
+    "sweep-read",
+    "long-read",
+    "smallest-read",
+    "siw-read",
+)
+WORDS_A_MINUTE = 92  # of one careful reading, pictures and tables included
 FACTS = {"06_kill_notlast_first": {"45", "65,160"}}  # segments and bytes of the largest skb of 1,448-byte segments
 
 
@@ -32,9 +48,58 @@ def test_what_a_verdict_counts_was_counted(path):
     known = plain(re.findall(NUMBER, " ".join(shown))) | plain(FACTS.get(path.stem, ()))
     for cell in cells:
         if cell["cell_type"] == "markdown" and any(word in cell["id"] for word in VERDICTS):
-            said = re.sub(r"\(http[^)]*\)|`[^`]*`", "", "".join(cell["source"]))
+            said = re.sub(r"\]\([^)]*\)|`[^`]*`", "", "".join(cell["source"]))
             counts = plain(re.findall(rf"(?<![\w.-])({NUMBER})(?: [a-z-]+)? (?:{COUNTED})\b", said))
             assert {count for count in counts if float(count) >= 5} <= known, cell["id"]
+
+
+def words(cells):
+    """Count the words of a notebook's prose, without what links lead to."""
+    text = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return len(re.findall(r"\w+", re.sub(r"\]\([^)]*\)|<[^>]+>", "", text)))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_reading_takes_as_long_as_it_says(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    said = re.findall(r"Reading takes about (\d+) minutes", " ".join("".join(cell["source"]) for cell in cells))
+    assert said == [str(5 * round(words(cells) / WORDS_A_MINUTE / 5))]
+    teaching = (REPOSITORY / "docs" / "teaching.md").read_text(encoding="utf-8")
+    assert f"| {path.stem[:2]} | {said[0]} |" in teaching
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_word_leads_to_the_glossary_where_it_is_first_used(path):
+    cells = nbformat.read(path, as_version=4).cells
+    linked = link_words.linked(cells, path.stem)
+    assert [cell.id for cell, source in zip(cells, linked, strict=True) if cell.source != source] == []
+
+
+def test_a_word_without_its_link_is_found_and_linked_once():
+    cells = [
+        nbformat.v4.new_markdown_cell(source)
+        for source in ("# Frags", "`frag_alloc` and [a frag](x), a `frag` and skbs.", "A frag.")
+    ]
+    first, second, third = link_words.linked(cells, "03_x")
+    assert first == cells[0].source and third == cells[2].source
+    assert second.startswith('`frag_alloc` and [a frag](x), a [`frag`](00_start_here.ipynb#words-of-this-workbook "A p')
+    assert "and [skbs](" in second
+    again = [nbformat.v4.new_markdown_cell(source) for source in (first, second, third)]
+    assert link_words.linked(again, "03_x") == [first, second, third]
+
+
+# One meaning a word: a segment is on the wire, and the kernel stack is memory.
+MIXED = re.compile(
+    r"segments? of (an|the) (array|iovec)|(?<!kernel )stack (and|or|nor) static|static (and|or|nor) stack"
+)
+MIXED_UP = re.compile(r"(?<!kernel )stack memory|(put|lies|lay|header|built) (is )?on (the|its|a) stack\b")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_word_has_one_meaning(path):
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    plain_text = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell.source) for cell in cells]
+    assert [found[0] for text in plain_text for each in (MIXED, MIXED_UP) for found in each.finditer(text)] == []
 
 
 AMOUNT = r"\b(\d[\d,.]*\d|\d)[  ]?(ns|nanoseconds?|µs|microseconds?|percent|%)(?!\w)"

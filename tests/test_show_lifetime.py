@@ -17,7 +17,7 @@ def test_a_life_is_legible(kernel, object_bytes, zeroed):
 
 def test_a_life_in_words_says_who_has_the_memory_and_what_arrived():
     lines = life().text.splitlines()
-    assert lines[2].startswith("3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it")
+    assert lines[2].startswith("3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb points at it")
     assert lines[4].endswith("queue empty; received ee ee … ac b9")
 
 

@@ -133,14 +133,12 @@ def test_a_notebook_page_shows_the_stored_pictures_and_says_them(site, pages, pa
     assert [image["alt"].split() for image in shown] == words and words and all(words)
 
 
-def test_solutions_are_folded(site, pages):
-    for path in NOTEBOOKS:
-        cells = [cell for cell in nbformat.read(path, 4).cells if "solution" in cell.metadata.get("tags", [])]
-        page = pages[site / "notebooks" / f"{path.stem}.html"]
-        assert len(page.select(".cell.tag_solution > details:not([open]) .cell_input")) == len(cells), path.stem
-        assert not page.select(".cell.tag_solution > .cell_output, details[open]") and len(
-            page.select("article details")
-        ) > len(cells)
+def test_long_code_is_folded_and_solutions_stand_on_their_own_page(site, pages):
+    folded = [page.select(".cell > details:not([open]) .cell_input") for page in pages.values()]
+    assert any(folded) and not any(page.select("details[open]") for page in pages.values())
+    here = site / "docs" / "solutions.html"
+    leads = [path for path, page in pages.items() if page.select('a[href*="docs/solutions.html#"]')]
+    assert here.is_file() and leads and not [path for path, page in pages.items() if page.select(".tag_solution")]
 
 
 def test_every_public_name_has_its_place(site, pages):
@@ -191,7 +189,7 @@ def test_every_page_can_be_read(site, pages, browser, size, scheme):
     assert not troubles
 
 
-def test_search_finds_and_a_solution_unfolds(site, browser):
+def test_search_finds_and_long_code_unfolds(site, browser):
     page, troubles = watched(browser)
     page.goto((site / "index.html").as_uri())
     page.locator(".sidebar-search").fill("coalescing")
@@ -199,8 +197,8 @@ def test_search_finds_and_a_solution_unfolds(site, browser):
     page.locator("#search-results li a").first.wait_for()
     assert any("08_fragment" in link.get_attribute("href") for link in page.locator("#search-results li a").all())
     page.goto((site / "notebooks" / f"{NOTEBOOKS[0].stem}.html").as_uri())
-    code = page.locator(".tag_solution .cell_input").first
+    code = page.locator("details .cell_input").first
     assert not code.is_visible()
-    page.locator(".tag_solution summary").first.click()
+    page.locator("details:has(.cell_input) summary").first.click()
     assert code.is_visible() and not troubles
     page.close()

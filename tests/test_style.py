@@ -5,11 +5,12 @@ from io import BytesIO
 from itertools import combinations
 
 import pytest
-from legible import assert_inside, assert_legible
+from legible import assert_inside, assert_legend_is_drawn, assert_legible
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
 from splicelab.result import CRISP_DPI
+from splicelab.show.sketch import INK, Sketch
 from splicelab.show.style import LIVE, OWNERS, Picture, axis_label, new_figure
 
 
@@ -44,9 +45,15 @@ def test_owners_are_told_apart():
         assert apart > 0.25, (one.label, other.label)
 
 
+def test_owners_that_stand_side_by_side_are_told_apart_without_colours():
+    for side_by_side in (("slab", "page_frag", "page_cache", "free"), ("slab", "other", "free"), ("page_cache", "skb")):
+        for one, other in combinations([OWNERS[name] for name in side_by_side], 2):
+            assert contrast(one.colour, other.colour) > 1.5, (one.label, other.label)
+
+
 @pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
 def test_words_on_a_fill_are_legible(owner):
-    assert contrast(owner.colour, owner.ink) >= 3.8
+    assert contrast(owner.colour, owner.ink) >= 4.5
 
 
 def test_a_picture_is_crisp_and_the_same_each_time():
@@ -83,3 +90,34 @@ def test_cut_overlapping_and_tiny_words_are_found():
     other.set(y=0.7, fontsize=7)
     with pytest.raises(AssertionError, match="7"):
         assert_legible(figure)
+
+
+def test_an_entry_of_a_legend_that_is_not_drawn_is_found():
+    figure, axes = new_figure(4, 2)
+    axes.bar(["a"], [1], color=OWNERS["slab"].colour, label="slab object")
+    axes.bar(["b"], [2], color=OWNERS["stack"].colour, label="kernel stack")
+    axes.legend()
+    assert_legend_is_drawn(figure)
+    axes.patches[-1].set_color("white")
+    figure.canvas.draw()
+    with pytest.raises(AssertionError, match="kernel stack"):
+        assert_legend_is_drawn(figure)
+
+
+class Boxes(Sketch):
+    """Owners side by side, then a push where there is one."""
+
+    def draw(self, owners):
+        for place, owner in enumerate(owners):
+            self.box(100 * place, 100 * place + 50, 20, owner)
+        if len(owners) > 2:
+            self.mark(20, 40, "^", INK)
+        self.legend(60, [("^", INK, "push")])
+        return 80
+
+
+def test_the_legend_of_a_sketch_names_what_was_drawn_last():
+    sketch = Boxes(["slab", "user", "free"])
+    assert [words for _, _, words, *_ in sketch.ink.words] == ["slab object", "user page", "free", "push"]
+    sketch.update(["page_frag"])
+    assert [words for _, _, words, *_ in sketch.ink.words] == ["page fragment"]

@@ -3,7 +3,7 @@
 from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
+from splicelab.show.style import COUNTED, axis_label, new_figure
 
 # Words for each panel, and the counters whose sum it shows.
 SHOWN = {
@@ -14,7 +14,7 @@ SHOWN = {
     "pinned bytes\n(peak)": ("pinned_peak_bytes",),
     "pushes": ("tcp_push",),
 }
-GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", OWNERS["copied"].colour
+GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", "#33404D"
 
 
 def readings(tally: Tally) -> list[int]:

@@ -54,7 +54,7 @@ class Counterexample(Sketch):
                     left += width
                 left += 24
         if isinstance(steps[0].world, Machine):
-            self.legend(end + 32, ("slab", "page_frag", "free", "other"))
+            self.legend(end + 32)
         return end + ROW + 20
 
 
@@ -62,7 +62,7 @@ def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
     """Yield what is shown of a world: a title, the width of a box, and boxes; of memory, an object's worth."""
     if isinstance(w, Machine):
         memory = [(f"{w.memory[place]:02x}", _look(w, place)) for place in range(address, address + OBJECT_BYTES)]
-        yield "memory that\nthe queue shows", BYTE, memory
+        yield "memory that the\nqueue points at", BYTE, memory
         got = zip(w.received, MEANT, strict=True)
         arrived = [(f"{byte:02x}" if byte else "", PAPER if byte in (0, meant) else WRONG) for byte, meant in got]
         yield "arrived (red: not what was meant)", BYTE, arrived

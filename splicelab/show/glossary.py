@@ -12,8 +12,8 @@ from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
 from splicelab.kernel.world import MAX_SKB_FRAGS, MSG_MORE, PAGE_SIZE, new_world
-from splicelab.show.sketch import Sketch
-from splicelab.show.style import COUNTED, Picture
+from splicelab.show.sketch import PAPER, Sketch
+from splicelab.show.style import COUNTED, Owner, Picture
 
 LEFT, RIGHT = 140, 894
 
@@ -22,7 +22,7 @@ class Strip(NamedTuple):
     """One term: boxes side by side, (width, owner of the memory, words) each, and what they show in a sentence."""
 
     term: str
-    boxes: list[tuple[float, str, str]]
+    boxes: list[tuple[float, str | Owner, str]]
     sentence: str
 
 
@@ -86,7 +86,11 @@ def movement() -> list[Strip]:
     spliced, copied = (observe(how) for how in ("one splice", "one sendmsg"))
     more, apart = (observe("three sendmsg", how, acks_each_call=True) for how in ("MSG_MORE", "nothing"))
     frags = [(max(frag.size_bytes**0.3, 6), frag.kind, f"{frag.size_bytes} bytes") for frag in spliced.skbs[0].frags]
-    pushes = [(1, "skb", "send what is full" if flags & MSG_MORE else "send all") for flags, *_ in more.pushes]
+    ends, calls, pushes = [skb.position + skb.size_bytes for skb in more.skbs], enumerate(more.tcp_calls, 1), []
+    for number, (flags, start, size_bytes) in calls:
+        left = sum(start < end <= start + size_bytes for end in ends)
+        words = f"call {number}: {size_bytes} bytes{', MORE' * (flags & MSG_MORE > 0)}"
+        pushes.append((1, PAPER, f"{words}\n{f'▲ {left} skb leaves' if left else '△ nothing leaves'}"))
     counts = [seen.counters["copied_bytes"] for seen in (spliced, copied)]
     return [
         Strip("splice", frags, f"bytes copied: {counts[0]}; by a sendmsg of the same message: {counts[1]}"),
@@ -131,5 +135,5 @@ class Glossary(Sketch):
             for (_, owner, said), (left, right) in zip(boxes, places, strict=True):
                 self.box(left, right, y, owner, said, height=42)
             self.say(LEFT, y + 34, f"{sentence} ({COUNTED})", ha="left")
-        self.legend(82 * len(strips) + 22, dict.fromkeys(owner for strip in strips for _, owner, _ in strip.boxes))
+        self.legend(82 * len(strips) + 22)
         return 82 * len(strips) + 45

@@ -12,7 +12,7 @@ from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figur
 USERS = {"the message": "slab", "another user": "other"}  # both slab memory, but not the message's
 FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OWNERS["other"].colour)
 LEFT, BLOCK, STEP, SQUARES = 272, 128, 62, 200
-LINES = (("-", "o", INK), ("--", "s", "#0072B2"), (":", "D", "#D55E00"), ("-.", "^", "#009E73"))
+LINES = (("-", "o", INK), ("--", "s", "#444444"), (":", "D", "#666666"), ("-.", "^", "#888888"))
 
 
 @shows(Life)
@@ -55,9 +55,10 @@ def rates(swept: dict[str, Rates]) -> Picture:
         look = dict(zip(("linestyle", "marker", "color"), LINES[number % len(LINES)], strict=True))
         spread = (table.share - table.low, table.high - table.share)
         x = np.arange(len(table)) + 0.06 * (number - len(tables) / 2)
-        axes.errorbar(x, table.share, spread, label=name, capsize=3, **look)
+        axes.errorbar(x, table.share, spread, capsize=3, **look)
+        axes.text(x[0] - 0.2, table.share.iloc[0], name, ha="right", va="center")  # there they are furthest apart
     _delay_axes(axes)
-    figure.legend(loc="outside right center")
+    axes.set_xlim(-1.6, None)
     words = pd.DataFrame({name: table.share for name, table in tables.items()}).round(2).to_string()
     return Picture(figure, f"share of lost messages that arrive wrong, by ACK delay\n{words}")
 

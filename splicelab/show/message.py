@@ -12,9 +12,8 @@ from splicelab.show.style import COUNTED, RECORDED, Picture, new_figure
 
 LEFT, RIGHT, LANE, NARROWEST = 126, 888, 52, 23
 CAPTIONS = ("message", "program's calls", "calls into TCP", "frags", "skbs")
-OWNERS_SHOWN = ("user", "page_cache", "page_frag", "copied", "skb")
 MARKS = (("^", INK, "push"), ("^", "white", "push, more announced"))
-COLOURS = {"6.1": "#0072B2", "6.12": "#D55E00"}
+LOOKS = {"6.1": {"color": "#707070", "marker": "s"}, "6.12": {"color": INK, "marker": "o"}}
 
 
 @shows(Seen)
@@ -35,7 +34,7 @@ class MessageDrawing(Sketch):
             self.box(*place((start, start + size)), 49 + LANE * row, owner, *names, height=32)
         for flags, position, _ in seen.pushes:
             self.mark(place(position), 22 + LANE * 3, *MARKS[flags & MSG_MORE > 0][:2], 10)
-        self.legend(301, OWNERS_SHOWN, MARKS)
+        self.legend(301, MARKS)
         return 320
 
 
@@ -67,7 +66,7 @@ def beside(recorded: dict, predicted: dict) -> Picture:
     for axis, (title, count) in zip(axes, COUNTS.items(), strict=True):
         for (kernel, name), was in recorded.items():
             y = names.index(name) + 0.36 * (kernels.index(kernel) - (len(kernels) - 1) / 2)
-            said, look = predicted[kernel, name], {"marker": "o", "linestyle": "none", "color": COLOURS[kernel]}
+            said, look = predicted[kernel, name], {"linestyle": "none", **LOOKS[kernel]}
             axis.plot(count(was), y, **look, markersize=10, fillstyle="none", label=f"{kernel} {RECORDED}")
             axis.plot(count(said), y, **look, markersize=4, label=f"{kernel} {COUNTED}")
             exact += count(was) == count(said)
@@ -83,12 +82,15 @@ def beside(recorded: dict, predicted: dict) -> Picture:
 def seen_grid(sweep: dict[str, list[Seen]]) -> Picture:
     """Write the counts of each way of sending and each payload into a grid per kernel and counter; darker is more."""
     kernels = list(dict.fromkeys(seen.scenario.kernel for row in sweep.values() for seen in row))
-    figure, grid = new_figure(9.8, 2.3 * len(kernels) + 0.3, len(kernels), len(COUNTS), sharex=True, sharey=True)
+    height_in = len(kernels) * (0.5 + 0.3 * len(sweep)) + 0.3
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, grid = new_figure(9.8, height_in, len(kernels), len(COUNTS), **shared)
     for panels, kernel in zip(grid, kernels, strict=True):
         for axis, (title, count) in zip(panels, COUNTS.items(), strict=True):
             rows = [[seen for seen in row if seen.scenario.kernel == kernel] for row in sweep.values()]
             values = [[count(seen.counters) for seen in row] for row in rows]
-            axis.imshow(np.log1p(values), cmap="Blues", vmin=0, vmax=18, aspect="auto")
+            most = max(count(seen.counters) for row in sweep.values() for seen in row)  # of this counter, in any kernel
+            axis.imshow(np.log1p(values), cmap="Greys", vmin=0, vmax=2.2 * np.log1p(most) or 1, aspect="auto")
             for (y, row), (x, _) in product(enumerate(values), enumerate(rows[0])):
                 short = f"{row[x]}" if row[x] < 1000 else f"{row[x] / 1000:.0f}k"
                 axis.text(x, y, short, ha="center", va="center", fontsize=9)

@@ -110,7 +110,7 @@ class Sketch(Drawing):
 
     def __init__(self, result: Result):
         self.figure, axes = new_figure()
-        self.ink = Ink(axes)
+        self.ink, self.used = Ink(axes), {}
         self.moving = [self.ink]
         height_px = self.draw(result)
         self.figure.set_size_inches(self.width_px / LIVE_DPI, height_px / LIVE_DPI)
@@ -123,7 +123,7 @@ class Sketch(Drawing):
 
     def update(self, result: Result) -> None:
         """Draw another result."""
-        self.ink.shapes, self.ink.words = [], []
+        self.ink.shapes, self.ink.words, self.used = [], [], {}
         self.draw(result)
 
     def shape(self, corners, fill="none", edge=EDGE, width=0.8, line="-") -> None:
@@ -136,6 +136,7 @@ class Sketch(Drawing):
 
     def mark(self, x, y, marker, fill=INK, size_px=11, edge=INK) -> None:
         """Draw one of matplotlib's markers."""
+        self.used[marker, fill] = True
         self.shape(_corners(marker, size_px) + (x, y), fill, edge, 1)
 
     def say(self, x, y, words, colour=INK, ha="center", points=9.5, weight="normal") -> None:
@@ -150,14 +151,16 @@ class Sketch(Drawing):
 
     def box(self, left, right, y, owner, *names, height=30, ha="center", points=9, edge=EDGE, width=0.8, line="-"):
         """Draw memory in the colour of its owner around the height y, with the longest of its names that has room."""
-        owner = OWNERS.get(owner, owner)
+        if owner in OWNERS:
+            self.used[owner], owner = True, OWNERS[owner]
         self.frame(left, right, y, height, edge, width, owner.colour, line)
         if name := next((name for name in names if width_px(name, points) + ROOM <= right - left), ""):
             self.say(left + 6 if ha == "left" else (left + right) / 2, y, name, owner.ink, ha, points)
 
-    def legend(self, y, owners: Iterable[str], marks=()) -> None:
-        """Say in the middle of a line what colours and marks stand for; marks are (marker, fill, words)."""
-        entries = [(OWNERS[owner], OWNERS[owner].label) for owner in owners] + [(mark, mark[2]) for mark in marks]
+    def legend(self, y, marks=()) -> None:
+        """Say in a line what those colours and marks stand for that were drawn; marks are (marker, fill, words)."""
+        entries = [(owner, owner.label) for key, owner in OWNERS.items() if key in self.used]
+        entries += [(mark, mark[2]) for mark in marks if mark[:2] in self.used]
         widths = [36 + width_px(words, 9.5) for _, words in entries]
         gap = min(24, (self.width_px - sum(widths)) / len(widths))
         x = (self.width_px - sum(widths) - gap * (len(widths) - 1)) / 2

@@ -26,14 +26,15 @@ class Owner(NamedTuple):
     ink: str
 
 
-# The palette of Okabe and Ito, told apart by readers with any common colour blindness; every use carries words as well.
+# After the palette of Okabe and Ito, some lighter or darker: told apart with any common colour blindness, and in print
+# without colours where they stand side by side. Every use carries words as well.
 OWNERS = {
-    "slab": Owner("slab object", "#D55E00", "white"),
+    "slab": Owner("slab object", "#D55E00", "black"),
     "stack": Owner("kernel stack", "#CC79A7", "black"),
     "static": Owner("static data", "#F0E442", "black"),
-    "page_cache": Owner("page cache", "#0072B2", "white"),
-    "user": Owner("user page", "#56B4E9", "black"),
-    "page_frag": Owner("page fragment", "#009E73", "black"),
+    "page_cache": Owner("page cache", "#005C94", "white"),
+    "user": Owner("user page", "#8CCBF2", "black"),
+    "page_frag": Owner("page fragment", "#3DB88C", "black"),
     "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),
     "skb": Owner("skb head", "#E69F00", "black"),
     "copied": Owner("copied bytes", "#4D4D4D", "white"),

@@ -37,7 +37,7 @@ class Life(Result):
         """Who has the object that the skb shows, its page's count, what was received: a line a step."""
         lines = []
         for number, (what, blocks, refcount, received) in enumerate(self.moments, 1):
-            queue = "queue empty" if refcount is None else f"skb shows it, page count {refcount}"
+            queue = "queue empty" if refcount is None else f"skb points at it, page count {refcount}"
             got = "nothing received yet" if not received else f"received {in_hex(received)}"
             lines.append(f"{number} {what}: {blocks[1][0]}, {in_hex(blocks[1][1])}; {queue}; {got}")
         return "\n".join(lines)
@@ -55,8 +55,8 @@ def life(kernel: str = "6.1", object_bytes: Whole = MESSAGE_BYTES, zeroed: bool 
     Examples
     --------
     >>> from splicelab import life
-    >>> print(life("6.1").text.splitlines()[2])
-    3 kmalloc by another user, who writes: another user, ee ee … ac b9; skb shows it, page count 2; nothing received yet
+    >>> print(life("6.1").text.splitlines()[1])
+    2 the call returns: kfree: free, 26 33 … ac b9; skb points at it, page count 2; nothing received yet
     """
     within("object_bytes", object_bytes, MESSAGE_BYTES, 32768)
     w = open_attached(kernel)

@@ -42,7 +42,7 @@ class Matrix(Result):
     def text(self) -> str:
         """How many combinations there are, and how many of these are a fact, not a run."""
         facts = (self.table.outcome == NOT_EXPRESSIBLE).sum()
-        return f"{len(self.table):,} combinations; {facts} of these a fact, the others run"
+        return f"{len(self.table):,} combinations; {facts} of these cannot be expressed, the others were run"
 
     @property
     def promise(self) -> pd.DataFrame:

@@ -48,6 +48,11 @@ _TABLES = {
         "files": _Text, "kind": Literal["merge", "change", "fix"], "trigger": _Trigger, "cause": _Text,
         "claims": _Claims, "link": _Link, "avoided_by": _Names, "caused_by": _Names, "shown": str, "run": str,
     },
+    # A word of the workbook, the forms in which it is used, and its meaning.
+    "glossary": {
+        "word": _Text, "about": Literal["memory", "message", "sending", "senders", "ways"], "forms": _Text,
+        "meaning": _like(r'[^"()|]+\.'),
+    },
     # What an alternative asks of the core and of each caller, in lines of code, from least to most where it is assumed.
     "choices": {
         "alternative": _Text, "core_lines": _Count, "core_lines_most": _Count, "caller_lines": _Count,
@@ -61,8 +66,10 @@ _TABLES = {
 }  # fmt: skip
 
 
-def debate(name: Literal["claims", "evidence", "thread", "outcome", "choices", "lines_of_code"]) -> pd.DataFrame:
+def debate(name: str) -> pd.DataFrame:
     """Return data/NAME.csv as a table in the file's order; InputError names file, row and field.
+
+    Names are claims, evidence, thread, outcome, choices, lines_of_code and glossary.
 
     Examples
     --------
