@@ -1,10 +1,10 @@
-"""Everything: long runs, sweeps, a first use, kernels against C; kept with all samples in data/bench/<machine>.json."""
+"""Everything, a few minutes on an idle machine; kept with all samples in data/bench/<machine>.json."""
 
 import argparse
 import json
 import sys
 
-from bench import compare, growth, live, sweep, trace, use
+from bench import compare, growth, live, reader, scaling, sweep, trace, use
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
 from splicelab.evidence.timed.unit_costs import keep, unit_costs
@@ -18,14 +18,16 @@ def main() -> None:
     note = parser.parse_args().note
     long_runs = growth.run()  # first: the arena of the copies would hide a peak of memory
     sweeps = sweep.run()
+    scaled = scaling.run(long_runs)
     first_use = use.run()
-    traces = trace.run()
+    waits, traces = reader.run(), trace.run()
     result, processes = compare.run()
-    live_rows = live.run()
+    live_rows, live_samples = live.run()
+    result["rows"] += live_rows
     if note:
         result["environment"]["note"] = note
-    result |= {"processes": processes, "live": live_rows}
-    result |= {"growth": long_runs, "sweep": sweeps, "use": first_use, "trace": traces}
+    result |= {"processes": processes, "live_samples": live_samples, "growth": long_runs, "scaling": scaled}
+    result |= {"sweep": sweeps, "use": first_use, "reader": waits, "trace": traces}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)

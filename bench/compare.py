@@ -98,7 +98,7 @@ def verdict(row: dict) -> str:
 def bound_words(row: dict) -> str:
     """Return the bound of a row as it is printed."""
     is_small = row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES
-    return f"+{SMALL_COPY_EXTRA_NS:g} ns" if is_small else f"{BOUNDS[row['class']]:g}"
+    return f"+{SMALL_COPY_EXTRA_NS:g} ns" if is_small else f"{BOUNDS[row['class']]:.3g}"
 
 
 def format_row(row: dict) -> str:

@@ -1,10 +1,13 @@
 """A sweep by two threads against one: kernels run without the GIL, so it should take little more than half the time.
 
+The same by two processes of Dask, where it is installed: their own machines, and rows that travel.
+
 Beside it, as a control, what two threads gain here in C that lets go of the GIL too (SHA-256 of the standard library):
 where that is far below 2, somebody else had the other core.
 """
 
 import hashlib
+import importlib.util
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -62,4 +65,31 @@ def run(rounds: int = ROUNDS) -> dict:
         ratio, low, high = row[name]
         print(f"{name}: two threads {ratio:.2f} times as fast as one [{low:.2f}, {high:.2f}]")
     print(f"goal: {GOAL} for the sweep, where the control comes near 2")
-    return row
+    return row | by_dask(seconds["sweep"][1])
+
+
+def by_dask(one_s: list[float]) -> dict:
+    """Measure the sweep on a cluster of two processes; print and return the ratio to one thread, and to twice that.
+
+    Raises
+    ------
+    RuntimeError
+        The cluster and a thread come to different results.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        print("dask: left out (pip install -e .[dask])")
+        return {}
+    from distributed import Client, LocalCluster
+
+    expected = sweep(GRID).table.to_csv()
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        pool = client.get_executor()
+        sweep(GRID, pool)  # each process finds the kernels in the cache
+        taken = [timed_s(lambda pool: sweep(GRID, pool).table.to_csv(), pool) for _ in one_s]
+    if any(found != expected for _, found in taken):
+        raise RuntimeError("dask: processes and threads disagree")
+    ratio, low, high = median_interval([one / two for one, (two, _) in zip(one_s, taken, strict=True)])
+    print(
+        f"dask: two processes {ratio:.2f} times as fast as one thread [{low:.2f}, {high:.2f}], {ratio / 2:.0%} of ideal"
+    )
+    return {"dask": (ratio, low, high), "dask_seconds": [round(two, 6) for two, _ in taken]}

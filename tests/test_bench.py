@@ -3,12 +3,14 @@
 import ctypes
 import json
 import shutil
+import time
 from dataclasses import replace
 from mmap import mmap
 
 import pytest
+from legible import assert_legible
 
-from bench import compare, growth, message, reader, rows, sweep, trace, twin, use
+from bench import compare, growth, message, reader, rows, scaling, sweep, trace, twin, use
 from bench.memory import HUGE_BYTES, LINE_BYTES, Memory
 from splicelab import explore, trace_message
 from splicelab.alternatives import BUILT_IN
@@ -176,7 +178,9 @@ def test_the_file_is_named_after_the_processor():
 def test_two_threads_count_what_one_does(monkeypatch, capsys):
     monkeypatch.setitem(sweep.GRID, "messages", 100)
     monkeypatch.setattr(sweep, "HASHED", [bytes(1_000_000)] * 2)
+    monkeypatch.setattr(sweep, "by_dask", lambda one_s: {"dask": len(one_s)})
     row = sweep.run(rounds=2)
+    assert row["dask"] == 2
     assert {name: [*map(len, row["seconds"][name].values())] for name in ("sweep", "control")} == {
         "sweep": [2, 2],
         "control": [2, 2],
@@ -217,3 +221,21 @@ def test_the_floor_shows_what_the_explorer_would():
     for explorer in (live, floor):
         explorer.controls["payload_bytes"].value = 8192
     assert floor._picture.value == live._picture.value and floor._words.value == live._words.value
+
+
+def test_growth_is_fitted_and_drawn(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(scaling, "message_ns", lambda alternative, payload_bytes, **_: 0.1 * payload_bytes)
+    legs = [{"messages": 10**power, "ns": 100.0, "peak_kib": 2**power} for power in (1, 2, 3)]
+    few = ("fix_callers", "rewritten_after_reply")
+    rows = scaling.run([{"alternative": scaling.LONGEST_BY, "legs": legs}], few, tmp_path / "growth.png")
+    assert rows["messages"]["ns_exponent"] == 1 and rows["messages"]["kib_exponent"] == 0.301
+    assert rows["size"]["ns_exponent"] == 1 and rows["in flight"]["ns_exponent"] == 0
+    assert rows["states"]["x"] == [6235, 3435] and min(rows["states"]["kib"]) > 0
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.count("growth") == 5
+    assert_legible(scaling.draw(rows))
+
+
+def test_a_message_is_timed_without_its_setting_up(monkeypatch):
+    monkeypatch.setattr(scaling, "send", lambda caller, alternative, messages: time.sleep(0.01 + messages * 1e-5))
+    assert 8_000 < scaling.message_ns("fix_callers") < 30_000

@@ -100,3 +100,57 @@ def test_a_word_has_one_meaning(path):
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
     plain_text = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell.source) for cell in cells]
     assert [found[0] for text in plain_text for each in (MIXED, MIXED_UP) for found in each.finditer(text)] == []
+
+
+AMOUNT = r"\b(\d[\d,.]*\d|\d)[  ]?(ns|nanoseconds?|µs|microseconds?|percent|%)(?!\w)"
+TIMES = r"(?:twice|half|double|(?:two|three|four|five|six|ten|\d+)(?:-?fold| times))"
+RATIO = rf"\b{TIMES} (?:as|of|the|slower|faster|dearer)"
+NS = {"n": 1, "µ": 1000, "m": 1000}
+
+
+def timed_sections(cells):
+    """Yield the prose under each heading that stands beside something timed or estimated, and the numbers shown."""
+    prose, shown, is_timed = [], "", False
+    for cell in [*cells, {"cell_type": "markdown", "source": ["# end"]}]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            if source.startswith("#") and prose:
+                if is_timed:
+                    yield prose, shown
+                prose, shown, is_timed = [], "", False
+            prose.append(source)
+            continue
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            is_timed |= "".join(data.get("text/plain", "")).startswith(("timed:", "estimated:"))
+            shown += re.sub("<[^>]*>", " ", "".join(data.get("text/html", "")))
+
+
+def contradictions(cells):
+    """Return what the prose beside timed numbers says in numbers that the table beside it does not."""
+    wrong = []
+    for prose, shown in timed_sections(cells):
+        table = [float(number.replace(",", "")) for number in re.findall(NUMBER, shown)]
+        for number, unit in re.findall(AMOUNT, " ".join(prose)):
+            said = float(number.replace(",", "")) * NS.get(unit[0], 1)
+            if not any(abs(value - said) <= 0.05 * said for value in table):
+                wrong.append(f"{number} {unit}")
+        wrong += [match[0] for match in re.finditer(RATIO, " ".join(prose))]
+    return wrong
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_prose_says_of_time_stands_in_the_table_beside_it(path):
+    assert not contradictions(json.loads(path.read_text(encoding="utf-8"))["cells"])
+
+
+def test_a_sentence_that_contradicts_its_table_is_found():
+    table = {"text/plain": "timed: 8 processes", "text/html": "<td>copy 48 B hot</td><td>0.69</td>"}
+    code = {"cell_type": "code", "source": ["costs"], "outputs": [{"data": table}]}
+
+    def found(text):
+        return contradictions([{"cell_type": "markdown", "source": ["## Cost\n", text]}, code])
+
+    assert not found("A copy of 48 bytes takes 0.7 ns, here.")
+    assert found("A copy takes 6.7 ns.") == ["6.7 ns"] and found("It takes 3 µs.") == ["3 µs"]
+    assert found("`kmalloc` takes two times as many.") == ["two times as"]

@@ -1,5 +1,6 @@
 """Unit costs: what is measured is what is said, and counted events add up."""
 
+import json
 import re
 from unittest.mock import patch
 
@@ -8,11 +9,12 @@ import pytest
 from legible import assert_legible
 from numba import config
 
-from splicelab import plot, unit_costs
+from splicelab import explore, plot, unit_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed import unit_loops
 from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COMMON, COPY_SIZES, UnitCosts
+from splicelab.paths import data_path
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
 
@@ -149,4 +151,20 @@ def test_pictures_of_time_are_legible_and_unfold(costs):
         ways._ipython_display_()
     (picture, _), (numbers, _) = shown
     assert picture["image/png"] and picture["text/plain"] == ways.text
-    assert numbers["text/plain"].startswith("estimated:") and "<details>" in numbers["text/html"]
+    assert numbers.text.startswith("estimated:") and "<details>" in numbers.html and "<table" in numbers.html
+
+
+def test_an_explorer_measures_here_and_shows_it_whole(costs, monkeypatch):
+    monkeypatch.setattr(module, "_measure", lambda: costs)
+    explorer = explore(unit_costs, here=False, slow=True)
+    kept = explorer._picture.value
+    explorer.controls["here"].value = True
+    assert explorer.error is None and explorer._picture.value != kept and explorer.result is costs
+    assert_legible(explorer._canvas.drawing.figure)
+
+
+@pytest.mark.parametrize("path", sorted(data_path("bench").glob("unit-costs-*.json")), ids=lambda path: path.stem)
+def test_what_notebook_08_says_of_time_is_so_on_every_machine_that_was_measured(path):
+    samples = json.loads(path.read_text())["samples_ns"]
+    low, high = ({name: end(samples[name]) for name in samples} for end in (min, max))
+    assert max(high[f"alloc + free {name}"] for name in ALLOCATORS) < min(low[ATOMIC], low["copy 48 B cold"])

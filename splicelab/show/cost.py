@@ -20,6 +20,7 @@ class Dots(Drawing):
 
     def __init__(self, result: UnitCosts):
         self.figure, _ = new_figure(8.5, 4.6)
+        self.update(result)
 
     def update(self, result: UnitCosts) -> None:
         """Draw these costs anew: their range differs from machine to machine."""

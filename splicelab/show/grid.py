@@ -12,6 +12,7 @@ from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figur
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.
 FILL = dict.fromkeys(("delivered", *KEPT), "#CFE8D5") | dict.fromkeys(("short send", "short"), "#F9DDB1")
+GREENS = "#E9F5EC", "#CFE8D5", "#9CCBA8"
 SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", "broken"), "#E9A3A3")
 FILL |= SILENT | {"refused (-EIO)": "#F9DDB1", NOT_EXPRESSIBLE: "#EDEDED"}
 ROOM = 96  # characters across all columns
@@ -42,6 +43,8 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     >>> plot(ends, "kernel")
     siw: 6.12: refused (-EIO)
     """
+    copied = ends.map(lambda end: 0 if isinstance(end, str) else end.copied_bytes)
+    place = copied.rank(axis=1, method="dense") - 1  # the more is copied than elsewhere in its row, the darker
     ends = ends.map(_words).rename(index=_label, columns=_label)
     rows, cols = ends.shape
     figure, axes = new_figure(9.5, 0.9 + 0.5 * rows)
@@ -53,6 +56,8 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     for (row, col), end in np.ndenumerate(ends):
         lines = end.splitlines()
         fill_colour, hatch = FILL[lines[0]], "//" if lines[0] in SILENT else None  # seen without colours too
+        if len(lines) > 1:
+            fill_colour = GREENS[int(2 * place.iat[row, col] // max(1, place.iloc[row].max()))]
         look = {"facecolor": fill_colour, "edgecolor": "#D98A8A", "linewidth": 0, "hatch": hatch}
         axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
         said = "\n".join(fill(line, ROOM // cols) for line in lines)

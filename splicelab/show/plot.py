@@ -15,6 +15,7 @@ from splicelab.show.grid import grid
 from splicelab.show.lifetime import rates
 from splicelab.show.many import small_multiples
 from splicelab.show.message import beside, seen_grid
+from splicelab.show.removal import before_after, trains
 from splicelab.show.timeline import over_pages
 
 
@@ -24,8 +25,9 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
     Results by name are what `lives` gives by delay, estimates, lists of what `observe` gives, counts of messages as
     `predict` gives them, lists of (payload pages, pushes, skbs), or what `compare` gives for the same alternatives;
     ``given`` are recorded counts of the same, or (payload pages, pushes). A list of messages that `trace_message`
-    gives, or of (title, message, records above), stands below each other. A table of outcomes or tallies is a grid;
-    ``given`` says what its columns are.
+    gives, or of (title, message, records above), stands below each other. Lists of bytes are the packets of a write;
+    two pairs (fewest, most) are the skbs of a message before a change and after it. A table of outcomes or tallies is
+    a grid; ``given`` says what its columns are.
 
     Examples
     --------
@@ -49,4 +51,8 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
         return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
         return beside(given or None, results)
+    if isinstance(first[0], int):
+        return trains(results)
+    if isinstance(first, tuple):
+        return before_after(results)
     return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, given or {})

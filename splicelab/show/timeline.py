@@ -5,6 +5,7 @@ Every piece of memory has the same width, whatever its bytes; below it stands wh
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from textwrap import fill
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.timeline import ALONE, HELD, LEAVES, Row, Timeline
@@ -83,16 +84,20 @@ def over_pages(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Pict
 
     Counted ways are lines, in the order given; recorded ones are rings, without skbs, since other windows cut those.
     """
-    figure, panels = new_figure(9.5, 3.2, 1, 2)
+    (figure, panels), ends = new_figure(9.5, 3.2, 1, 2), {}
     for axes, number, what in zip(panels, (1, 2), ("calls of tcp_push a message", "skbs a message"), strict=True):
-        for (name, rows), style in zip(ways.items(), ("o-", "s-", "x--", "^-"), strict=False):
-            axes.plot([row[0] for row in rows], [row[number] for row in rows], style, ms=5, label=name)
-        axes.set(xlim=(0, 17), ylim=(0, 19), xticks=range(0, 17, 2), yticks=range(0, 19, 3), title=what)
+        for (name, rows), style in zip(ways.items(), ("o-", "s-", "x--", "^:"), strict=False):
+            axes.plot([row[0] for row in rows], [row[number] for row in rows], style, ms=5, mfc="white", color=INK)
+            ends.setdefault((number, rows[-1][number]), []).append(name)
+        axes.set(xlim=(0, 17), ylim=(0, 24), xticks=range(0, 17, 2), yticks=range(0, 19, 3), title=what)
         axes.set_xlabel("pages of payload")
         axes.grid(True)
+    for (number, height), names in ends.items():  # ways with one line have one label
+        panels[number - 1].text(16.8, height + 1, fill("; ".join(names), 44), ha="right", va="bottom")
     for name, rows in recorded.items():
         pages, pushes = zip(*rows, strict=True)
         panels[0].plot(pages, pushes, "o", ms=12, mfc="none", color="black", label=name)
     panels[0].set_ylabel(axis_label("number", COUNTED))
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    if recorded:
+        figure.legend(loc="outside lower center")
     return Picture(figure, f"recorded (pages, pushes): {[row for rows in recorded.values() for row in rows]}")
