@@ -69,7 +69,7 @@ def wrong(code, stub):
     tree = ast.parse(code)
     for node in tree.body:
         if isinstance(node, ast.Assign) and names & {
-            name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            at.id for at in ast.walk(node.targets[0]) if isinstance(at, ast.Name)
         }:
             for place in ast.walk(node.value):
                 if isinstance(place, ast.Constant):
