@@ -68,7 +68,9 @@ def wrong(code, stub):
     names = {target.id for node in ast.parse(stub).body if isinstance(node, ast.Assign) for target in opened(node)}
     tree = ast.parse(code)
     for node in tree.body:
-        if isinstance(node, ast.Assign) and names & {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}:
+        if isinstance(node, ast.Assign) and names & {
+            at.id for at in ast.walk(node.targets[0]) if isinstance(at, ast.Name)
+        }:
             for place in ast.walk(node.value):
                 if isinstance(place, ast.Constant):
                     place.value = place.value + 4 if isinstance(place.value, int) else other(place.value)
