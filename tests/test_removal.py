@@ -1,8 +1,13 @@
 """Pictures of what a removed flag cost."""
 
+import base64
+import json
+
+import pytest
 from legible import assert_legible
 
 from splicelab import plot
+from splicelab.paths import REPOSITORY
 
 
 def test_a_train_says_how_many_packets_leave_and_of_what_size():
@@ -21,3 +26,11 @@ def test_senders_stand_beside_what_they_made_before_and_after():
     assert cost.text == "ceph v1: 2 to 3 → 18 to 20\nLIO: 17 → 17"
     assert [list(line.get_xdata()) for line in cost.figure.axes[0].lines[::3]] == [[2.5, 19], [17, 17]]
     assert_legible(cost.figure)
+
+
+@pytest.mark.parametrize(("picture", "cell"), [("train.png", "lead"), ("paid.png", "paid-picture")])
+def test_the_pictures_of_the_readme_are_those_that_notebook_06_stores(picture, cell):
+    cells = json.loads((REPOSITORY / "notebooks" / "06_kill_notlast_first.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = next(one["outputs"] for one in cells if one["id"] == cell)
+    stored = [base64.b64decode(output["data"]["image/png"]) for output in outputs if "image/png" in output["data"]]
+    assert stored == [(REPOSITORY / "docs" / picture).read_bytes()]

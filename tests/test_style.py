@@ -59,7 +59,7 @@ def test_words_on_a_fill_are_legible(owner):
 def test_a_picture_is_crisp_and_the_same_each_time():
     data, metadata = small_picture()._repr_mimebundle_()
     assert metadata == {"image/png": {"width": 400, "height": 200, "alt": "bytes copied: a 1, b 2"}}
-    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (800, 400)
+    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (4 * CRISP_DPI, 2 * CRISP_DPI)
     assert data["text/plain"] == "bytes copied: a 1, b 2" == repr(small_picture())
     assert data == small_picture()._repr_mimebundle_()[0]
 

@@ -46,9 +46,8 @@ def test_few_samples_have_no_interval():
 
 def test_compare_measures_what_kernels_cost(clock):
     result = time_kernels({"A": clock.kernel(100), "B": clock.kernel(250)}, samples=9)
-    assert [np.median(samples) for samples in result.samples_ns.values()] == [100, 250, 100]
-    assert result.ratio("B") == (2.5, 2.5, 2.5) and result.ratio("A" + AGAIN) == (1, 1, 1)
-    assert {len(samples) for samples in result.samples_ns.values()} == {9}
+    assert {name: set(samples) for name, samples in result.items()} == {"A": {100}, "B": {250}, "A" + AGAIN: {100}}
+    assert {len(samples) for samples in result.values()} == {9}
 
 
 def test_rounds_are_interleaved_and_calls_long_enough(clock):
@@ -76,29 +75,6 @@ def test_costs_far_apart_get_their_own_iterations(clock):
     kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 10), ("B", 10_000)]}
     time_kernels(kernels, samples=1, sample_ms=1, same_iterations=False)
     assert set(log[-3:]) == {("A", 2**17), ("B", 128)}
-
-
-def test_an_interrupt_keeps_complete_rounds(clock):
-    calls = []
-
-    def kernel(iterations):
-        clock.now_ns += 10**7
-        calls.append(iterations)
-        if len(calls) == 28:
-            raise KeyboardInterrupt
-        return 0
-
-    result = time_kernels({"A": kernel}, samples=31)
-    assert result.is_partial
-    assert len(result.samples_ns["A"]) == 8
-
-
-def test_an_interrupt_before_any_round_is_passed_on(clock):
-    def kernel(iterations):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        time_kernels({"A": kernel}, samples=31)
 
 
 def test_environment_names_machine_and_versions():

@@ -34,11 +34,13 @@ class Dots(Drawing):
             axes.hlines(row, low, high, color="black", lw=1.2)
             axes.plot(median, row, "o", mec="black", mfc=FILLS["cold" if "cold" in name else "hot"], ms=6)
             axes.text(high * 1.15, row, f"{median:.2g}" if median < 100 else f"{median:,.0f}", va="center", fontsize=9)
-        axes.set(xscale="log", ylim=(len(names) - 0.4, -0.6), xlabel=axis_label("ns each", TIMED))
+        least, *_, most = sorted(ns for samples in result.samples_ns.values() for ns in samples)
+        axes.set(
+            xscale="log", xlim=(least / 2, 6 * most), ylim=(len(names) - 0.4, -0.6), xlabel=axis_label("ns each", TIMED)
+        )
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(range(len(names)), names)
-        axes.margins(x=0.1)
         axes.grid(axis="x")
         for heat in HEATS:
             axes.plot([], [], "o", mec="black", mfc=FILLS[heat], label=heat)

@@ -20,7 +20,7 @@ class Waiting(Drawing):
     """A line for what an answer holds, and in its colour a bar for what it copies."""
 
     def __init__(self, result: Held):
-        self.figure, (held, copied) = new_figure(9.5, 3.3, 1, 2, width_ratios=[3, 2])
+        self.figure, (held, copied) = new_figure(9.5, 3.3, 1, 2, width_ratios=[5, 2])
         held.set(xscale="log", yscale="log", xlim=(0.85, 75), ylim=(8, 8e6), xlabel="messages in flight")
         held.set_xticks(IN_FLIGHT, IN_FLIGHT)
         held.minorticks_off()

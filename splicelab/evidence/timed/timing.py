@@ -12,27 +12,12 @@ import platform
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from splicelab.progress import progress
-
 WARM_UP = 3
 AGAIN = " again (A/A)"
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Nanoseconds per operation by kernel and round (`samples_ns`); the first kernel is the baseline."""
-
-    samples_ns: dict[str, np.ndarray]
-    is_partial: bool = False
-
-    def ratio(self, name: str) -> tuple[float, float, float]:
-        """Return the median of the per-round ratios to the baseline and its 95 % interval (low, high)."""
-        return median_interval(self.samples_ns[name] / next(iter(self.samples_ns.values())))
 
 
 def median_interval(samples) -> tuple[float, float, float]:
@@ -58,32 +43,26 @@ def time_kernels(
     samples: int = 31,
     sample_ms: float = 1.0,
     same_iterations: bool = True,
-) -> Timing:
-    """Time kernels in interleaved rounds; an interrupt returns the rounds that are complete.
+) -> dict[str, np.ndarray]:
+    """Return nanoseconds per operation by kernel and round, in interleaved rounds; the first kernel is the baseline.
 
-    The first kernel is the baseline. `samples` rounds count, after three that are dropped; one sample lasts about
-    `sample_ms`. Bounds want `same_iterations` for all, costs far apart do not. KeyboardInterrupt is
-    passed on when there is no complete round yet.
+    `samples` rounds count, after three that are dropped; one sample lasts about `sample_ms`. Bounds want
+    `same_iterations` for all, costs far apart do not.
     """
     counts = {name: calibrate(kernel, sample_ms) for name, kernel in kernels.items()}
     if same_iterations:
         counts = dict.fromkeys(counts, min(counts.values()))
     slots = [(name, kernel, counts[name]) for name, kernel in kernels.items()]
     slots.append((slots[0][0] + AGAIN, *slots[0][1:]))
-    rounds, is_partial = [], False
+    rounds = []
     gc.disable()
     try:
-        for i in progress("timing", range(WARM_UP + samples)):
+        for i in range(WARM_UP + samples):
             order = slots if i % 2 else reversed(slots)
             rounds.append({name: _call_ns(kernel, count) / count for name, kernel, count in order})
-    except KeyboardInterrupt:
-        is_partial = True
-        if len(rounds) <= WARM_UP:
-            raise
     finally:
         gc.enable()
-    samples_ns = {name: np.array([one[name] for one in rounds[WARM_UP:]]) for name, *_ in slots}
-    return Timing(samples_ns, is_partial)
+    return {name: np.array([one[name] for one in rounds[WARM_UP:]]) for name, *_ in slots}
 
 
 def _call_ns(kernel: Callable[[int], int], iterations: int) -> int:

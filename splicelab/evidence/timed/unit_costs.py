@@ -85,12 +85,14 @@ class UnitCosts(Unfolds):
     samples_ns: dict[str, np.ndarray]
     environment: dict[str, str]
 
-    @property
+    @cached_property
     def table(self) -> pd.DataFrame:
         """Median and interval; A/A is the median of every other process over that of the rest: what is noise."""
-        again = [np.median(samples[::2]) / np.median(samples[1::2]) for samples in self.samples_ns.values()]
-        table = pd.DataFrame.from_dict(self._intervals, "index", columns=["median_ns", "low_ns", "high_ns"])
-        return table.assign(**{"A/A": again})
+        rows = {
+            name: [*median_interval(samples), np.median(samples[::2]) / np.median(samples[1::2])]
+            for name, samples in self.samples_ns.items()
+        }
+        return pd.DataFrame.from_dict(rows, "index", columns=["median_ns", "low_ns", "high_ns", "A/A"])
 
     @property
     def text(self) -> str:
@@ -108,13 +110,9 @@ class UnitCosts(Unfolds):
         warning = "<p><b>The machine was not at rest.</b>" * self.is_disturbed
         return f"{super().html}<p>95 % intervals; {describe(self.environment)}{warning}"
 
-    @cached_property
-    def _intervals(self) -> dict[str, np.ndarray]:
-        return {name: np.array(median_interval(samples)) for name, samples in self.samples_ns.items()}
-
     def cost(self, name: str) -> np.ndarray:
         """Return median, low and high of one unit cost in ns."""
-        return self._intervals[name]
+        return self.table.loc[name].to_numpy()[:3]
 
     def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
         """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""

@@ -97,5 +97,5 @@ def medians_here() -> dict[str, float]:
     for key, name in enumerate(ALLOCATORS):
         kernels[f"alloc + free {name}"] = partial(alloc_loop, world, key, ALLOC_BYTES)
     kernels |= {ATOMIC: partial(atomic_loop, counter), COLD_LINE: partial(chase_loop, chain, last_line)}
-    timing = time_kernels(kernels, samples=SAMPLES, sample_ms=0.5, same_iterations=False)
-    return {name: float(np.median(samples)) for name, samples in timing.samples_ns.items()}
+    samples_ns = time_kernels(kernels, samples=SAMPLES, sample_ms=0.5, same_iterations=False)
+    return {name: float(np.median(samples)) for name, samples in samples_ns.items()}
