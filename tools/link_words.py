@@ -16,9 +16,7 @@ PLACE = "#words-of-this-workbook"
 LINKED = re.compile(rf'\[([^\]]+)\]\([\w.]*{PLACE} "[^"]*"\)')
 # Where no link may stand: code, headings, links, tags, the line below a table's head. A whole `word` may be one.
 KEPT = re.compile(
-    r"```.*?```|`[^`]*`|^#[^\n]*$"
-    r"|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^\|[-:| ]+$|^ {4}[^\n]*$",
-    re.MULTILINE | re.DOTALL,
+    r"```.*?```|`[^`]*`|^#[^\n]*$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^\|[-:| ]+$|^ {4}[^\n]*$", re.MULTILINE | re.DOTALL
 )
 
 
