@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACE = "#words-of-this-workbook"
 LINKED = re.compile(rf'\[([^\]]+)\]\([\w.]*{PLACE} "[^"]*"\)')
 # Where no link may stand: code, headings, links, tags, the line below a table's head. A whole `word` may be one.
-KEPT = re.compile(r"```.*?```|`[^`]*`|^#[^\n]*$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^\|[-:| ]+$|^ {4}[^\n]*$", re.MULTILINE | re.DOTALL)
+KEPT = re.compile(
+    r"```.*?```|`[^`]*`|^#[^\n]*$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^\|[-:| ]+$|^ {4}[^\n]*$", re.MULTILINE | re.DOTALL
+)
 
 
 def glossary() -> list[tuple[re.Pattern, str]]:
