@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from splicelab.show.style import Picture, new_figure
+from splicelab.show.style import RECORDED, Picture, axis_label, new_figure
 
 FULL, LONE, SHORT_BYTES = "#9AA5B1", "#111111", 100
 
@@ -41,5 +41,5 @@ def before_after(skbs: Mapping[str, tuple[tuple[int, int], tuple[int, int]]]) ->
     axes.set(xscale="log", xlim=(1, 1200), ylim=(len(skbs) - 0.5, -0.5))
     axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     axes.set_yticks(range(len(skbs)), list(skbs))
-    axes.set_xlabel("skbs a message: ring on 6.1 with NOTLAST, dot on 6.12 without")
+    axes.set_xlabel(axis_label("skbs a message: ring on 6.1 with NOTLAST, dot on 6.12 without", RECORDED))
     return Picture(figure, "\n".join(told))

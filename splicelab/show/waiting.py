@@ -29,7 +29,7 @@ class Waiting(Drawing):
         held.legend(ncols=2, loc="upper left")
         copied.set(xlim=(0, 1.3), xticks=[], ylim=(len(WAYS) - 0.5, -0.5))
         copied.set_yticks(range(len(WAYS)), list(WAYS))
-        copied.set_xlabel(axis_label("bytes copied a message", COUNTED))
+        copied.set_xlabel(axis_label("bytes copied", COUNTED))
         self.bars = copied.barh(range(len(WAYS)), 1, 0.6, color=BARS)
         self.numbers = [copied.text(0, row, "0", va="center") for row in range(len(WAYS))]
         self.moving = [*self.lines, *self.bars, *self.numbers]
