@@ -22,11 +22,10 @@ def main() -> None:
     first_use = use.run()
     waits, traces = reader.run(), trace.run()
     result, processes = compare.run()
-    live_rows, live_samples = live.run()
-    result["rows"] += live_rows
+    result["rows"] += live.run()
     if note:
         result["environment"]["note"] = note
-    result |= {"processes": processes, "live_samples": live_samples, "growth": long_runs, "scaling": scaled}
+    result |= {"processes": processes, "growth": long_runs, "scaling": scaled}
     result |= {"sweep": sweeps, "use": first_use, "reader": waits, "trace": traces}
     print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
