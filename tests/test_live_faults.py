@@ -18,6 +18,7 @@ from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.sockets import LiveError, Shape, open_wire
 
 MESSAGES, LONGEST_S = 20, 10
+EXAMPLES = 1000 if settings.default.max_examples > 300 else 60  # a third of a second each
 
 
 @contextmanager
@@ -97,7 +98,7 @@ FAULTS += ("no descriptors", "tiny buffers", "full pipe")
 
 @pytest.mark.soak
 @pytest.mark.skipif(not can_splice(), reason="this machine does not let a program splice to a socket")
-@settings(max_examples=1000)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(FAULTS), st.sampled_from(WAYS), st.integers(1, 100_000), st.floats(0, 2e-3))
 def test_no_fault_leaks_or_hangs(fault, way, payload_bytes, after_s):
     before, start_s = open_things(), time.monotonic()
