@@ -7,9 +7,9 @@ from functools import cache
 from splicelab.paths import REPOSITORY
 
 CELLS = {  # by notebook, what an Explorer's cell needs from cells before it
-    "00_start_here": ["imports", "taste-bars", "explorer"],
+    "00_start_here": ["lead", "imports", "taste-bars", "explorer"],
     "01_slab_pages_and_lifetimes": ["imports", "explorer"],
-    "02_one_message_three_sends": ["imports", "explorer"],
+    "02_one_message_three_sends": ["lead", "imports", "explorer"],
     "03_copy_in_the_stack": ["imports", "explorer"],
     "04_fix_the_callers": ["imports", "explorer"],
     "05_rewrite_before_send": ["imports", "explorer"],

@@ -17,7 +17,7 @@ from rich_drawing import rich, rich_explorer
 
 from splicelab import explore
 from splicelab.errors import InputError
-from splicelab.result import Result
+from splicelab.result import CRISP_DPI, Result
 from splicelab.show.canvas import Drawing, LiveCanvas, shows
 from splicelab.show.style import new_figure
 
@@ -54,7 +54,7 @@ def test_updated_equals_freshly_built(values):
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_the_picture_is_legible_at_the_extremes(values):
-    assert_legible(rich(**values).figure)
+    assert_legible(rich(**values).figure, is_moving=True)
 
 
 class Limit(Result):
@@ -222,7 +222,7 @@ def test_what_is_stored_is_crisp_and_stable():
     assert set(data) == {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"}
     assert (data["image/png"], data["text/plain"]) == (again["image/png"], again["text/plain"])
     assert metadata["image/png"] == {"width": 950, "height": 380, "alt": data["text/plain"]}
-    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (1900, 760)
+    assert Image.open(BytesIO(b64decode(data["image/png"]))).size == (round(9.5 * CRISP_DPI), round(3.8 * CRISP_DPI))
     assert data["text/plain"].splitlines() == [
         "Explorer: header (bytes): 48, payload (pages): 3, MSG_SPLICE_PAGES: given",
         "bytes copied: 12384, 96, 96, 0, 96, 0",

@@ -32,7 +32,8 @@ class Ranking(Drawing):
 
     def __init__(self, result: Decision):
         self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
-        self.update(result)  # the layout is made for its labels
+        self.figure.set_layout_engine(None)  # the same whatever the labels are
+        self.figure.subplots_adjust(left=0.15, right=0.985, bottom=0.27, top=0.98, wspace=0.48)
 
     def update(self, result: Decision) -> None:
         """Draw this decision anew: alternatives change their order, and some are left out."""
