@@ -12,7 +12,7 @@ import pandas as pd
 from simpleeval import EvalWithCompoundTypes
 
 from splicelab.errors import InputError, one_of
-from splicelab.evidence.debate.tables import debate
+from splicelab.evidence.debate.tables import count_fixes, debate
 from splicelab.progress import progress
 from splicelab.result import Result
 
@@ -94,9 +94,7 @@ class History(Result):
     @property
     def counts(self) -> pd.DataFrame:
         """How many of the later fixes each alternative would have avoided, and how many it would have caused."""
-        fixes = self.table[self.table.kind == "fix"]
-        sides = {side: fixes[side].str.split().explode().value_counts() for side in ("avoided_by", "caused_by")}
-        return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")
+        return count_fixes(self.table)
 
     @property
     def html(self) -> str:

@@ -21,8 +21,9 @@ def assert_keeps_the_rules(explorer, settings):
         assert explorer.error is None, explorer.error
         picture, result = explorer._picture.value, explorer.result
         assert seen.setdefault(number, picture) == picture
-        assert picture == LiveCanvas(result).png(result)
-        assert_legible(result.figure, is_moving=True)
+        canvas = LiveCanvas(result)
+        assert picture == canvas.png(result)
+        assert_legible(result.figure, is_moving=bool(list(canvas.drawing.moving)))
     assert len(set(seen.values())) == len(seen)
     is_slow = sorted(taken_s)[len(taken_s) // 2] > SLOW_S
     sliders = [control for control in explorer.controls.values() if control.has_trait("continuous_update")]

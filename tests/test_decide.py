@@ -1,19 +1,19 @@
 """The decision: what it is made of, that its order is real where it says so, and bad questions in one line."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from splicelab import cli, compare, debate, decide, unit_costs
 from splicelab.errors import InputError
-from splicelab.evidence.debate.criteria import CRITERIA
+from splicelab.evidence.debate.criteria import CRITERIA, FAMILIES
 from splicelab.evidence.debate.decide import SURE, WEIGHTS
 from splicelab.evidence.debate.phases import AXES, NEVER
 from splicelab.evidence.debate.senders import sender
 from splicelab.evidence.timed.unit_costs import UnitCosts
 
-NONE = dict.fromkeys(CRITERIA, 0.0)
 YOURS = {"header_bytes": 48, "header_owner": "slab", "trailer_bytes": 4}
 
 
@@ -34,20 +34,27 @@ def test_counts_are_those_of_compare(decision):
 
 def test_scores_are_weighted_means_between_best_and_worst(decision):
     for criterion in CRITERIA:
-        alone = decision.score(NONE | {criterion: 1.0})
-        values = decision.draws[:, :, list(CRITERIA).index(criterion)]
-        assert alone.min() >= 0 and alone.max() <= 1
+        place = CRITERIA.index(criterion)
+        alone, values = decision.scaled[:, :, place], decision.draws[:, :, place]
+        assert alone.min() == 0 and alone.max() in (0, 1)
         for score, value in zip(alone, values, strict=True):
             assert np.all(np.diff(score[np.argsort(value, kind="stable")]) >= 0)
-    assert decision.parts.sum(axis=1).to_numpy() == pytest.approx(decision.table.score.to_numpy())
+    assert decision.parts.sum(axis=1).to_dict() == pytest.approx(decision.table.score.to_dict())
+    alone = decide("iscsi_tcp", {65536: 1}, weights=dict.fromkeys(FAMILIES, 0) | {"calls": 1})
+    assert alone.table.score.to_dict() == pytest.approx(
+        dict(zip(alone.criteria.index, alone.scaled[0, :, 0], strict=True))
+    )
 
 
 def test_a_lower_place_is_surely_behind(decision):
-    scores = dict(zip(decision.criteria.index, decision.score().T, strict=True))
-    for name, row in decision.table.iterrows():
-        for ahead, before in decision.table.iterrows():
-            if before.place < row.place and before.place == row.place - 1:
-                assert (scores[ahead] <= scores[name]).mean() >= SURE - 0.5
+    scores = dict(zip(decision.criteria.index, (decision.scaled @ decision.shares.to_numpy()).T, strict=True))
+    firsts = decision.table.place.drop_duplicates().index
+    assert len(firsts) > 2
+    for ahead, behind in pairwise(firsts):
+        assert (scores[ahead] < scores[behind]).mean() >= SURE
+    for name, place in decision.table.place.items():  # not surely behind the first of its own place
+        first = decision.table.index[decision.table.place == place][0]
+        assert (scores[first] < scores[name]).mean() < SURE
 
 
 def test_what_would_change_it_does(decision):

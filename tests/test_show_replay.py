@@ -6,8 +6,8 @@ from matplotlib.text import Text
 
 from splicelab import compare, load_callers, plot
 from splicelab.evidence.recorded.replay import by_operation, replay
-from splicelab.show.many import BAD
 from splicelab.show.replay import OTHER, ReplayDrawing
+from splicelab.show.sketch import DANGER
 
 CASES = [(name, size_bytes) for name, found in by_operation().items() for size_bytes in {size for _, size in found}]
 
@@ -45,4 +45,4 @@ def test_all_callers_by_all_alternatives_on_one_page():
 def test_who_is_refused_is_red_and_said():
     picture = plot({"iscsi_tcp": compare("iscsi_tcp", 4096, ("plain_copy", "copy_in_stack"), "6.12")})
     assert picture.text.endswith("; copy_in_stack: refused (-EIO)")
-    assert {text.get_color() for text in picture.figure.axes[0].texts[5:]} == {BAD}
+    assert {text.get_color() for text in picture.figure.axes[0].texts[5:]} == {DANGER}

@@ -2,20 +2,21 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from splicelab.evidence.debate.criteria import FAMILIES
 from splicelab.evidence.debate.decide import MOST_WEIGHT, Decision
 from splicelab.evidence.debate.phases import NEVER, Phases
 from splicelab.show.canvas import Drawing, shows
+from splicelab.show.grid import new_cells, put_cell
 from splicelab.show.style import new_figure
 
 # Families of criteria; no colour of an owner of memory.
-FAMILIES = {
-    "work: calls, copies, time": ("#3B4A5A", ("calls", "bytes copied", "copied without flag", "time")),
-    "wire: skbs": ("#8FA3B5", ("skbs",)),
-    "memory: held, fetched": ("#B9A44C", ("bytes held", "pages fetched")),
-    "code: callers, core, others": ("#A6636B", ("lines in callers", "lines in core", "asked of others")),
-    "later bugs": ("#D9D9D9", ("later bugs",)),
+LOOKS = {
+    "work": ("work: calls, copies, time", "#3B4A5A"),
+    "wire": ("wire: skbs", "#8FA3B5"),
+    "memory": ("memory: held, fetched", "#B9A44C"),
+    "code": ("code: callers, core, others", "#A6636B"),
+    "hindsight": ("later bugs", "#D9D9D9"),
 }
 SHORT = {"plain_copy": "copy all", "piecewise": "as in 6.12", "three_calls": "three calls", "copy_in_stack": "stack"}
 SHORT |= {"fix_callers": "callers", "rewrite_helper": "helper", "page_per_object": "page each"}
@@ -42,10 +43,10 @@ class Ranking(Drawing):
             axes.clear()
         table, parts = result.table, result.parts.loc[result.table.index]
         rows, left = np.arange(len(table)), np.zeros(len(table))
-        for family, (colour, names) in FAMILIES.items():
-            widths = parts[list(names)].sum(axis=1).to_numpy()
+        for family, (words, colour) in LOOKS.items():
+            widths = parts[list(FAMILIES[family])].sum(axis=1).to_numpy()
             if widths.any():
-                bars.barh(rows, widths, 0.6, left, color=colour, label=family)
+                bars.barh(rows, widths, 0.6, left, color=colour, label=words)
             left += widths
         bars.hlines(rows, table.low, table.high, color="black", lw=1.2)
         bars.set_yticks(rows, [f"{row.place}. {name.replace('_', ' ')}" for name, row in table.iterrows()])
@@ -71,20 +72,12 @@ class PhaseMap(Drawing):
     @classmethod
     def picture(cls, result: Phases) -> Figure:
         """Return the figure of one map."""
-        rows, cols = result.table.shape
-        figure, axes = new_figure(9.5, 1.2 + 0.42 * rows)
-        axes.set(xlim=(0, cols), ylim=(rows, 0), xlabel=LABELS[result.table.columns.name])
+        axes = new_cells(result.table, LABELS[result.table.columns.name], 0.42)
         axes.set_ylabel(LABELS[result.table.index.name])
-        axes.set_xticks(np.arange(cols) + 0.5, [f"{value:,g}" for value in result.table.columns])
-        axes.set_yticks(np.arange(rows) + 0.5, [f"{value:,g}" for value in result.table.index])
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda place, _: f"{result.table.columns[int(place)]:,g}")
+        axes.yaxis.set_major_formatter(lambda place, _: f"{result.table.index[int(place)]:,g}")
         for (row, col), name in np.ndenumerate(result.table.to_numpy()):
             same = result.same.iat[row, col]
-            look = {"facecolor": FILLS[name], "edgecolor": "#9AA5B1", "linewidth": 0, "hatch": "//" if same else None}
-            axes.add_patch(Rectangle((col + 0.02, row + 0.04), 0.96, 0.92, **look))
-            said = SHORT[name] + (f" +{same}" if same else "")
-            box = {"facecolor": FILLS[name], "edgecolor": "none", "pad": 1.5}
-            axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9, bbox=box)
+            put_cell(axes, row, col, SHORT[name] + (f" +{same}" if same else ""), FILLS[name], same > 0)
         axes.set_title("first by score; hatched: +n others are as good", fontsize=10)
-        return figure
+        return axes.figure

@@ -4,6 +4,7 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from splicelab.evidence.counted.matrix import KEPT, NOT_EXPRESSIBLE
@@ -32,6 +33,26 @@ def _label(name: str) -> str:
     return LABELS.get(owner, owner) + comma + more
 
 
+def new_cells(table: pd.DataFrame, xlabel: str, row_in: float = 0.5) -> Axes:
+    """Return the axes of a picture with a cell for each of a table's, named by its rows and columns."""
+    rows, cols = table.shape
+    _, axes = new_figure(9.5, 0.9 + row_in * rows)
+    axes.set(xlim=(0, cols), ylim=(rows, 0), xlabel=xlabel)
+    axes.set_xticks(np.arange(cols) + 0.5, table.columns)
+    axes.set_yticks(np.arange(rows) + 0.5, table.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def put_cell(axes: Axes, row: int, col: int, words: str, colour: str, is_hatched: bool) -> None:
+    """Fill a cell and write into it."""
+    look = {"facecolor": colour, "edgecolor": "#C08A8A", "linewidth": 0, "hatch": "//" if is_hatched else None}
+    axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
+    box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
+    axes.text(col + 0.5, row + 0.5, words, ha="center", va="center", fontsize=9, bbox=box)
+
+
 def grid(ends: pd.DataFrame, of: str) -> Picture:
     """Draw a table of outcomes, Tallies or words; ``of`` says what the columns are, rows may be owners of memory.
 
@@ -46,21 +67,12 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     copied = ends.map(lambda end: 0 if isinstance(end, str) else end.copied_bytes)
     place = copied.rank(axis=1, method="dense") - 1  # the more is copied than elsewhere in its row, the darker
     ends = ends.map(_words).rename(index=_label, columns=_label)
-    rows, cols = ends.shape
-    figure, axes = new_figure(9.5, 0.9 + 0.5 * rows)
-    axes.set(xlim=(0, cols), ylim=(rows, 0), xlabel=axis_label(of, COUNTED))
-    axes.set_xticks([col + 0.5 for col in range(cols)], ends.columns)
-    axes.set_yticks([row + 0.5 for row in range(rows)], ends.index)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    axes = new_cells(ends, axis_label(of, COUNTED))
     for (row, col), end in np.ndenumerate(ends):
-        lines = end.splitlines()
-        fill_colour, hatch = FILL[lines[0]], "//" if lines[0] in SILENT else None  # seen without colours too
+        lines, colour = end.splitlines(), FILL[end.splitlines()[0]]
         if len(lines) > 1:
-            fill_colour = GREENS[int(2 * place.iat[row, col] // max(1, place.iloc[row].max()))]
-        look = {"facecolor": fill_colour, "edgecolor": "#D98A8A", "linewidth": 0, "hatch": hatch}
-        axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
-        said = "\n".join(fill(line, ROOM // cols) for line in lines)
-        axes.text(col + 0.5, row + 0.5, said, ha="center", va="center", fontsize=9)
+            colour = GREENS[int(2 * place.iat[row, col] // max(1, place.iloc[row].max()))]
+        said = "\n".join(fill(line, ROOM // len(ends.columns)) for line in lines)
+        put_cell(axes, row, col, said, colour, lines[0] in SILENT)  # seen without colours too
     told = [f"{name}: " + "; ".join(f"{column}: {end}" for column, end in row.items()) for name, row in ends.iterrows()]
-    return Picture(figure, "\n".join(line.replace(",\n", ", ").replace("\n", ", ") for line in told))
+    return Picture(axes.figure, "\n".join(line.replace(",\n", ", ").replace("\n", ", ") for line in told))

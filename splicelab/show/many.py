@@ -6,9 +6,9 @@ import numpy as np
 
 from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.tally import Tally
+from splicelab.show.sketch import DANGER, INK
 from splicelab.show.style import COUNTED, Picture, axis_label, new_figure
 
-GOOD, BAD = "#111111", "#B2182B"
 COLUMNS, MEASURES = 4, {
     "calls": "sends", "copied": "copied_bytes", "pushes": "tcp_push", "skbs": "skbs", "pinned": "pinned_peak_bytes",
 }  # fmt: skip
@@ -46,7 +46,7 @@ def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
         axes.spines[:].set_visible(False)
         for (row, column), number in np.ndenumerate(values):
             if row == 0 or number != values[row - 1][column]:
-                colour = GOOD if one.tallies[names[row]].ending == "delivered" else BAD
+                colour = INK if one.tallies[names[row]].ending == "delivered" else DANGER
                 axes.text(column, row, short(number), ha="center", va="center", fontsize=9, color=colour)
         columns = zip(MEASURES, zip(*values, strict=True), strict=True)
         numbers = "; ".join(f"{measure} {', '.join(map(str, column))}" for measure, column in columns)

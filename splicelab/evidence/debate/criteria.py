@@ -8,20 +8,19 @@ import pandas as pd
 
 from splicelab.callers import Caller
 from splicelab.evidence.counted.compare import compare
-from splicelab.evidence.debate.tables import debate
+from splicelab.evidence.debate.tables import count_fixes, debate
 from splicelab.evidence.timed.unit_costs import UnitCosts
 from splicelab.kernel.frag import ALLOCATORS
 
-# Each is better the less. How it is known: counted by the model; estimated from timed unit costs; posted, or assumed
-# where no patch was posted (data/choices.csv says which); read in the sources; from what came later.
-CRITERIA = {
-    **{"calls": "counted", "bytes copied": "counted", "skbs": "counted", "bytes held": "counted"},
-    **{"pages fetched": "counted", "copied without flag": "counted", "time": "estimated"},
-    **{"lines in callers": "posted or assumed", "lines in core": "posted or assumed", "asked of others": "read"},
-    "later bugs": "history",
+FAMILIES = {  # each is better the less
+    "work": ("calls", "bytes copied", "copied without flag", "time"),  # counted; time: estimated from timed unit costs
+    "wire": ("skbs",),  # counted
+    "memory": ("bytes held", "pages fetched"),  # counted
+    "code": ("lines in callers", "lines in core", "asked of others"),  # posted or assumed (data/choices.csv); read
+    "hindsight": ("later bugs",),  # history
 }
+CRITERIA = sum(FAMILIES.values(), ())
 DRAWS, MTU = 200, 1500
-SIDES = ("caused_by", "avoided_by")
 CUTS_WITH = {"copy_in_stack": "v3_per_cpu", "page_per_object": "page_per_object"}  # the others: as the first
 
 
@@ -43,8 +42,7 @@ def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.nd
     A unit cost is the same for all alternatives of a draw, so that what they have in common decides nothing.
     """
     random, shape = np.random.RandomState(1), (DRAWS, len(counts))
-    fixes = debate("outcome").query("kind == 'fix'")
-    bugs = [fixes[side].str.split().explode().value_counts().reindex(counts.index, fill_value=0) for side in SIDES]
+    bugs = count_fixes(debate("outcome")).reindex(counts.index, fill_value=0)
     places = defaultdict(lambda: random.random_sample(DRAWS))
     columns = {
         "calls": counts.sends,
@@ -57,7 +55,7 @@ def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.nd
         "lines in callers": _between(choices.caller_lines, choices.caller_lines_most, random.random_sample(shape)),
         "lines in core": _between(choices.core_lines, choices.core_lines_most, random.random_sample(shape)),
         "asked of others": choices.others_checks,
-        "later bugs": bugs[0] - bugs[1],
+        "later bugs": bugs.caused_by - bugs.avoided_by,
     }
     return np.stack([np.broadcast_to(np.asarray(columns[name], float), shape) for name in CRITERIA], axis=2)
 

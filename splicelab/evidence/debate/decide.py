@@ -5,7 +5,6 @@ What is uncertain (a unit cost, the lines of a patch that nobody posted) is draw
 and two alternatives whose order changes from draw to draw are called the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ import pandas as pd
 from pydantic import Field
 
 from splicelab.errors import InputError, one_of, within
-from splicelab.evidence.debate.criteria import CRITERIA, count_operation, draw
+from splicelab.evidence.debate.criteria import CRITERIA, FAMILIES, count_operation, draw
 from splicelab.evidence.debate.senders import find_sender
 from splicelab.evidence.debate.tables import debate
 from splicelab.evidence.timed.unit_costs import unit_costs
@@ -44,25 +43,27 @@ class Decision(Result):
     excluded: dict[str, str]
     asked: dict[str, Any]
 
-    def score(self, weights: Mapping[str, float] | None = None) -> np.ndarray:
-        """Return the score of each alternative in each draw, for these weights or others."""
+    @cached_property
+    def scaled(self) -> np.ndarray:
+        """The draws, each criterion from its best alternative (0) to its worst (1)."""
         low, high = self.draws.min(1, keepdims=True), self.draws.max(1, keepdims=True)
-        scaled = (self.draws - low) / np.where(high > low, high - low, 1)
-        weight = np.array([(weights or self.weights)[name] for name in CRITERIA])
-        return scaled @ weight / (weight.sum() or 1)
+        return (self.draws - low) / np.where(high > low, high - low, 1)
+
+    @property
+    def shares(self) -> pd.Series:
+        """The weights, of a sum of 1 unless all are 0."""
+        weights = pd.Series(self.weights)
+        return weights / (weights.sum() or 1)
 
     @cached_property
     def parts(self) -> pd.DataFrame:
-        """What each criterion adds to the score of each alternative, the best alternative first."""
-        parts = {name: self.score(dict.fromkeys(CRITERIA, 0.0) | {name: 1.0}).mean(0) for name in CRITERIA}
-        weights = pd.Series(self.weights)
-        table = pd.DataFrame(parts, self.criteria.index) * weights / (weights.sum() or 1)
-        return table.loc[table.sum(axis=1).sort_values(kind="stable").index]
+        """What each criterion adds to the mean score of each alternative."""
+        return pd.DataFrame(self.scaled.mean(0), self.criteria.index, CRITERIA) * self.shares
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row an alternative, the best first: place, score, low and high; not surely behind is the same place."""
-        scores = pd.DataFrame(self.score(), columns=self.criteria.index)
+        scores = pd.DataFrame(self.scaled @ self.shares.to_numpy(), columns=self.criteria.index)
         means = scores.mean().sort_values(kind="stable")
         rows, place, ahead = {}, 1, means.index[0]
         for number, (name, mean) in enumerate(means.items(), 1):
@@ -91,19 +92,18 @@ class Decision(Result):
 
         The lead at weight 0 and at MOST_WEIGHT is in ``lead_at_0`` and ``lead_at_most``: negative, it is lost.
         """
-        first, weights, rows = self.table.index[0], self.weights, {}
-        place = self.criteria.index.get_loc(first)
-
-        def lead(name: str, weight: float) -> tuple[float, str]:
-            means = self.score(weights | {name: weight}).mean(0)
-            other = min((mean, key) for key, mean in zip(self.criteria.index, means, strict=True) if key != first)
-            return other[0] - means[place], other[1]
-
+        weights, rows = pd.Series(self.weights), {}
+        means = pd.DataFrame(self.scaled.mean(0), self.criteria.index, CRITERIA)
+        behind = (means - means.loc[self.table.index[0]]).drop(self.table.index[0])  # of the others, by criterion
+        steps = np.linspace(0, MOST_WEIGHT, 61)
         for name, weight in weights.items():
-            steps = sorted(np.linspace(0, MOST_WEIGHT, 61), key=lambda step: abs(step - weight))
-            moved = next((step for step in steps if lead(name, step)[0] < 0), np.nan)
-            then = "" if np.isnan(moved) else lead(name, moved)[1]
-            rows[name] = weight, moved, then, lead(name, 0.0)[0], lead(name, MOST_WEIGHT)[0]
+            rest = behind @ weights.where(weights.index != name, 0.0)
+            leads = pd.DataFrame(
+                {step: (rest + step * behind[name]) / (weights.sum() - weight + step or 1) for step in steps}
+            )
+            lost = [step for step in sorted(steps, key=lambda step: abs(step - weight)) if leads[step].min() < 0]
+            to, then = (lost[0], leads[lost[0]].idxmin()) if lost else (np.nan, "")
+            rows[name] = weight, to, then, leads[0.0].min(), leads[MOST_WEIGHT].min()
         columns = ["weight", "to", "then", "lead_at_0", "lead_at_most"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("criterion")
 
@@ -153,7 +153,7 @@ def decide(
     payloads : mapping of int to float
         Share of the operations that have so many bytes of payload; shares are taken relative to their sum.
     weights : mapping of str to float, optional
-        Of CRITERIA; 1 where not given, but 0 for later bugs.
+        Of CRITERIA, or of all in one of FAMILIES; 1 where not given, but 0 for later bugs.
     flag_ignored : float
         Share of the sockets that ignore MSG_SPLICE_PAGES: no scatter-gather, or a protocol without it.
     in_flight : int
@@ -177,17 +177,20 @@ def decide(
     asked = {"caller": caller, "payloads": payloads, "weights": weights, "flag_ignored": flag_ignored}
     asked |= {"in_flight": in_flight, "as_of_6_1": as_of_6_1, "costs": costs} | options
     caller, choices = find_sender(caller, as_of_6_1), debate("choices")
-    weights = WEIGHTS | {one_of("criterion", name, CRITERIA): weight for name, weight in (weights or {}).items()}
+    names = (*CRITERIA, *FAMILIES)
+    weights = WEIGHTS | {
+        criterion: weight
+        for name, weight in (weights or {}).items()
+        for criterion in FAMILIES.get(one_of("criterion", name, names), (name,))
+    }
     within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
     shares = pd.Series(payloads) / (sum(payloads.values()) or 1)
     if not shares.sum():
         raise InputError("payloads: no share is above 0")
-    ways = {"with the flag": {}, "without the flag": {"flag": False}, "lost and sent again": {"lose_every": 1}}
-    found = {
-        way: count_operation(caller, shares, tuple(choices.index), in_flight, options | given)
-        for way, given in ways.items()
-    }
-    (flag, flag_ends), (ignored, _), (_, lost_ends) = found.values()
+    (flag, flag_ends), (ignored, _), (_, lost_ends) = (
+        count_operation(caller, shares, tuple(choices.index), in_flight, options | given)
+        for given in ({}, {"flag": False}, {"lose_every": 1})
+    )
     if OWN_WAY in lost_ends:  # the sender writes again what the queue shows, and relies on replies
         lost_ends = {}
     excluded = {name: f"{end} when lost and sent again" for name, end in lost_ends.items()} | flag_ends

@@ -21,7 +21,7 @@ def sender(
     ends = "splice:payload*:MORE copy:trailer:-" if trailer_bytes else "splice:payload*:MORE;-"
     sends = " ".join(["copy:header:MORE"] * (header_bytes > 0) + [ends])
     row = {"key": "yours", "name": "described", "source": "described", "note": "", "message_bytes_max": ""}
-    row |= {"header_bytes": header_bytes, "header_fate": header_fate, "trailer_owner": "none"}
+    row |= {"header_bytes": header_bytes, "header_fate": header_fate}
     row |= dict.fromkeys(("header_owner_6_1", "header_owner_6_12"), header_owner if header_bytes else "none")
     row |= dict.fromkeys(("trailer_bytes", "trailer_bytes_min", "trailer_bytes_max"), trailer_bytes)
     row |= {"trailer_owner": header_owner if trailer_bytes else "none", "sends_6_1": sends, "sends_6_12": sends}

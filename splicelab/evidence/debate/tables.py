@@ -83,3 +83,10 @@ def debate(name: str) -> pd.DataFrame:
     rows = [row.model_dump() for row in read_rows(data_path(f"{name}.csv"), row_type)]
     counts = {key: "Int64" for key, kind in columns.items() if kind is _Count}
     return pd.DataFrame(rows).astype(counts).set_index(next(iter(columns)))
+
+
+def count_fixes(outcome: pd.DataFrame) -> pd.DataFrame:
+    """Return by alternative how many fixes among rows of "outcome" it would have avoided, and how many caused."""
+    fixes = outcome[outcome.kind == "fix"]
+    sides = {side: fixes[side].str.split().explode().value_counts() for side in ("avoided_by", "caused_by")}
+    return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")

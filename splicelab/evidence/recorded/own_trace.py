@@ -149,19 +149,14 @@ def own_trace(path: str | Path | dict[str, Any], message_ends: float | str = MAY
     [4, 1, 1, 1, 1]
     """
     mss, is_more = segment_bytes(mtu)[0], message_ends == MAY_END
-    if not is_more:
-        try:
-            within("message_ends", float(message_ends), 1e-6, 1e6, " s")
-        except ValueError as error:
-            said = (
-                error
-                if isinstance(error, InputError)
-                else f"message_ends: {message_ends!r:.60} is neither more nor seconds"
-            )
-            raise InputError(str(said)) from None
+    try:
+        pause_s = TIMER_S if is_more else float(message_ends)
+    except ValueError:
+        raise InputError(f"message_ends: {message_ends!r:.60} is neither more nor seconds") from None
+    within("message_ends", pause_s, 1e-6, 1e6, " s")
     if isinstance(path, str) and path in STORED:
         path = data_path("traces", f"{path}.strace")
-    found = Gathered(mss, TIMER_S if is_more else float(message_ends), not is_more).gather(read_calls(path))
+    found = Gathered(mss, pause_s, not is_more).gather(read_calls(path))
     name = str(path.get("name"))[:80] if isinstance(path, dict) else Path(path).name
     if not found.counts["messages"]:
         raise InputError(f"{name}: line 1: call: none sends on a TCP socket (data/README.md: Own traces)")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from splicelab.errors import InputError
+from splicelab.evidence.counted.run import FLAGS as SENT_FLAGS
+from splicelab.kernel.world import MSG_SPLICE_PAGES, MSG_ZEROCOPY
 from splicelab.progress import progress
 from splicelab.tables import first_error
 
@@ -20,8 +23,8 @@ COLUMNS = ("time", "socket", "call", "flags", "iterator", "segment_sizes", "owne
 SENDS = ("sendmsg", "sendmmsg", "sendto", "write", "writev", "sendfile", "splice", "sendpage")
 OPTIONS = ("cork", "uncork", "nodelay", "nagle")
 OWNERS = ("slab", "large_kmalloc", "stack", "page_frag", "page", "user", "-")
-FLAGS = {"MORE": 0x8000, "EOR": 0x80, "NOTLAST": 0x20000, "SPLICE_PAGES": 0x8000000}
-FLAGS |= {"DONTWAIT": 0x40, "NOSIGNAL": 0x4000, "ZEROCOPY": 0x4000000}  # these do not change what is asked here
+FLAGS = SENT_FLAGS | {"SPLICE_PAGES": MSG_SPLICE_PAGES, "ZEROCOPY": MSG_ZEROCOPY}
+FLAGS |= {"DONTWAIT": socket.MSG_DONTWAIT, "NOSIGNAL": socket.MSG_NOSIGNAL}  # these do not change what is asked here
 MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 << 16, 8 << 20
 TIME, SOCKET = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?"), re.compile("[!-~]{1,120}")
 
