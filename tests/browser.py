@@ -153,18 +153,22 @@ class NotebookPage:
 
 
 class ExplorerPage:
-    """One Explorer in the page: its first slider, its picture, its note."""
+    """One Explorer in the page: its first slider, or else its first choice; its picture, its note."""
 
     def __init__(self, page, box):
         self.page, self.box = page, box
         self.handle = box.locator(".widget-hslider .noUi-handle").first
         self.readout = box.locator(".widget-hslider .widget-readout").first
+        self.choice = box.locator("select").first
+        self.has_slider = box.locator(".widget-hslider").count() > 0
         self.image = box.locator("> img.jupyter-widgets")
 
     def state(self) -> tuple[str, str, str]:
         """Readout, address of the picture, and words of the note, as they are shown now."""
         return (
-            self.readout.inner_text(),
+            self.readout.inner_text()
+            if self.has_slider
+            else self.choice.evaluate("one => one.selectedOptions[0].text"),
             self.image.get_attribute("src"),
             self.box.locator("> .widget-html").inner_text(),
         )

@@ -136,7 +136,7 @@ class Explorer(VBox):
     def _show(self, result: Result) -> None:
         """Draw a result and say it."""
         self._picture.value = self._canvas.png(result)
-        self._words.value = f"<div role='status' style='white-space: pre-line'>{escape(result.text)}</div>"
+        self._words.value = f"<div role='status' style='white-space: pre-line'>{escape(result.alt)}</div>"
         self.result = result
 
     def _redraw(self, change) -> None:
