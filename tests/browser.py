@@ -39,6 +39,7 @@ RUN_ALL = """() => {
 CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells.flatMap(
     cell => (cell.outputs || []).filter(output => output.output_type === "error").map(
         output => `${output.ename}: ${output.evalue}`))"""
+CHOSEN = "one => one.selectedOptions[0].text"
 # Bottom of the last cell, since Lab scrolls on beyond it, and height of what is seen at once.
 SCROLL = """(panel, top) => {
     panel.scrollTop = 0;
@@ -165,13 +166,8 @@ class ExplorerPage:
 
     def state(self) -> tuple[str, str, str]:
         """Readout, address of the picture, and words of the note, as they are shown now."""
-        return (
-            self.readout.inner_text()
-            if self.has_slider
-            else self.choice.evaluate("one => one.selectedOptions[0].text"),
-            self.image.get_attribute("src"),
-            self.box.locator("> .widget-html").inner_text(),
-        )
+        chosen = self.readout.inner_text if self.has_slider else lambda: self.choice.evaluate(CHOSEN)
+        return chosen(), self.image.get_attribute("src"), self.box.locator("> .widget-html").inner_text()
 
     def wait_for_change(self, before: tuple[str, str, str], timeout_s: float = 30) -> tuple[str, str, str]:
         """Wait until readout, picture and note all differ from `before`; AssertionError names what did not change."""
