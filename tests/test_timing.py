@@ -79,7 +79,7 @@ def test_costs_far_apart_get_their_own_iterations(clock):
 
 def test_environment_names_machine_and_versions():
     facts = timing.environment()
-    assert {"cpu", "kernel", "governor", "caches", "load", "python", "numba", "llvm"} <= set(facts)
+    assert {"cpu", "kernel", "governor", "caches", "busy", "python", "numba", "llvm"} <= set(facts)
     assert all(isinstance(value, str) and value for value in facts.values())
     assert re.search(r"kernel \w+", timing.describe(facts))
 

@@ -85,7 +85,7 @@ def test_kept_costs_come_back_as_they_were(tmp_path, monkeypatch, costs):
     assert module.keep(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
     again = module.unit_costs()  # of another machine, as there are none of this
     assert again.cost(ATOMIC).tolist() == [20, 20, 20] and again.environment["cpu"] == "an Abacus"
-    busy = UnitCosts(whole.samples_ns, {"load": "1.2"})
+    busy = UnitCosts(whole.samples_ns, {"busy": "1.2"})
     assert "at rest" not in again.html and "not at rest" in busy.html and "an Abacus" in again.html
     assert ["not at rest" in each.figure.axes[0].get_title(loc="left") for each in (again, busy)] == [False, True]
 

@@ -6,6 +6,8 @@ meant, byte by byte; nothing but these bytes says "corrupt".
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.orders.allocators import WORLDS
@@ -157,9 +159,28 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
         names = WORLDS if names == ("allocators",) else names or PROGRAMS
         return Verdicts({name: search_orders(name, program=program) for name in names})
     (name,) = names
-    if name in WORLDS and not program:
+    if program:
+        return _search(name, TwoMessages(program))
+    return _search_known(one_of("alternative", name, (*PROGRAMS, *WORLDS)))
+
+
+@cache
+def _search_known(name: str) -> Verdict:
+    """Search what is built in; two names of one program are searched once."""
+    if name in WORLDS:
         return search(name, WORLDS[name])
-    start = TwoMessages(program or PROGRAMS[one_of("alternative", name, (*PROGRAMS, *WORLDS))])
+    first = next(other for other, program in PROGRAMS.items() if program == PROGRAMS[name])
+    return _search(name, TwoMessages(PROGRAMS[name])) if first == name else replace(_search_known(first), name=name)
+
+
+def _search(name: str, start: TwoMessages) -> Verdict:
+    """Search a program whose steps this machine may not know.
+
+    Raises
+    ------
+    InputError
+        It does not know one, or has too little memory for them.
+    """
     if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
         raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
     try:

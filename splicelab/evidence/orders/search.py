@@ -1,5 +1,8 @@
 """Every order in which the events of a small world can happen, and the shortest one that breaks a rule."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -26,22 +29,33 @@ class World:
     rules: tuple[str, ...] = ()  # the most telling first
     fatal: frozenset[str] = frozenset()  # what comes after one of these is not followed
 
-    def state(self) -> tuple:
+    def do(self, event: tuple) -> tuple[str, str]:
+        """Let an event happen; return what it says of itself."""
+        return getattr(self, event[0])(*event[1:])
+
+
+class Freezer:
+    """Worlds of one kind to states and back; what changes in place is found out once, for millions of copies."""
+
+    def __init__(self, start: World):
+        self.kind, self.names = type(start), tuple(start.__dict__)
+        kinds = [type(value) for value in start.__dict__.values()]
+        self.changing = [(place, kind, FROZEN[kind]) for place, kind in enumerate(kinds) if kind in FROZEN]
+
+    def freeze(self, world: World) -> tuple:
         """Return the attributes as they are now, unchangeable."""
-        return tuple(FROZEN[type(value)](value) if type(value) in FROZEN else value for value in self.__dict__.values())
+        values = list(world.__dict__.values())
+        for place, _, frozen in self.changing:
+            values[place] = frozen(values[place])
+        return tuple(values)
 
-    def at(self, state: tuple) -> "World":
-        """Return a world of this kind in another state."""
-        world = object.__new__(type(self))
-        for (name, mine), value in zip(self.__dict__.items(), state, strict=True):
-            world.__dict__[name] = type(mine)(value) if type(mine) in FROZEN else value
+    def thaw(self, state: tuple) -> World:
+        """Return a world in a state."""
+        values, world = list(state), object.__new__(self.kind)
+        for place, kind, _ in self.changing:
+            values[place] = kind(values[place])
+        world.__dict__.update(zip(self.names, values, strict=True))
         return world
-
-    def after(self, state: tuple, event: tuple) -> tuple[tuple, tuple[str, str]]:
-        """Return the state after an event, and what the event says of itself."""
-        world = self.at(state)
-        told = getattr(world, event[0])(*event[1:])
-        return world.state(), told
 
 
 class Step(NamedTuple):
@@ -102,6 +116,19 @@ class Verdicts(Result, dict[str, Verdict]):
         return pd.DataFrame.from_dict(rows, "index", columns=columns)
 
 
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Keep Python from looking for circles among a million states, again and again: there are none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@no_collector()
 def search(name: str, start: World) -> Verdict:
     """Visit every state once, the nearest first: two orders that meet in a state are followed as one.
 
@@ -110,22 +137,25 @@ def search(name: str, start: World) -> Verdict:
     InputError
         More than MOST_STATES states: the world is not small.
     """
-    states = [start.state()]
+    freezer = Freezer(start)
+    states = [freezer.freeze(start)]
     number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
     ends_first = TopologicalSorter()
     visited = progress(name, iter(states), unit=" states")
     for here, state in enumerate(visited):
-        world = start.at(state)
+        world = freezer.thaw(state)
         events = list(world.events())
         faults = set(world.faults(not events))
         after.append([])
         for event in () if faults & start.fatal else events:
-            reached, _ = start.after(state, event)
-            if reached not in number:
-                number[reached] = len(states)
+            world = world or freezer.thaw(state)
+            world.do(event)
+            reached, world = freezer.freeze(world), None
+            there = number.setdefault(reached, len(states))
+            if there == len(states):
                 states.append(reached)
                 before.append(here)
-            after[here].append(number[reached])
+            after[here].append(there)
         ends_first.add(here, *after[here])
         if faults:
             faulty.add(here)
@@ -147,11 +177,11 @@ def search(name: str, start: World) -> Verdict:
         way = first[rule]
         while way[0]:
             way = [before[way[0]], *way]
-        broken[rule] = [_step(start, states[here], states[there]) for here, there in pairwise(way)]
+        broken[rule] = [_step(freezer, states[here], states[there]) for here, there in pairwise(way)]
     return Verdict(name, len(states), *counts, broken)
 
 
-def _step(start: World, state: tuple, wanted: tuple) -> Step:
+def _step(freezer: Freezer, state: tuple, wanted: tuple) -> Step:
     """Return the event that leads from one state to the other."""
-    changes = (start.after(state, event) for event in start.at(state).events())
-    return next(Step(*told, start.at(reached)) for reached, told in changes if reached == wanted)
+    steps = (Step(*(world := freezer.thaw(state)).do(event), world) for event in freezer.thaw(state).events())
+    return next(step for step in steps if freezer.freeze(step.world) == wanted)

@@ -6,6 +6,7 @@ sends (`operations`: nvme-tcp, nfsd, siw). Every file is checked against data/re
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -84,7 +85,7 @@ class Recordings(Result, list):
     @property
     def operations(self) -> pd.DataFrame:
         """What kernel code sent, a row for each recorded operation and side (`operations`)."""
-        return operations()
+        return operations().copy()
 
     def replay(self, operation: str, payload_bytes: int) -> Result:
         """Put one operation as recorded on both kernels beside the model: by name, such as "nvmet_tcp read"."""
@@ -180,6 +181,7 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+@cache
 def operations() -> pd.DataFrame:
     """Return one row per recorded operation of kernel code and side of the connection.
 

@@ -71,24 +71,36 @@ def _call_ns(kernel: Callable[[int], int], iterations: int) -> int:
     return time.perf_counter_ns() - start_ns
 
 
-def environment() -> dict[str, str]:
-    """Return what a reader needs to judge a timing: processor, kernel, versions, governor, load."""
-    import llvmlite.binding
-    import numba
-
-    cpu0, cpuinfo = Path("/sys/devices/system/cpu/cpu0"), Path("/proc/cpuinfo")
-    governor = cpu0 / "cpufreq" / "scaling_governor"
-    levels = sorted(cpu0.glob("cache/index[023]/size"))  # 1 is for instructions
+def processor() -> dict[str, str]:
+    """Return processor, how many of them, and whether they are virtual."""
+    cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {
         "cpu": facts.get("model name") or platform.processor() or platform.machine(),
         "cpus": str(os.cpu_count()),
         "virtual": "yes" if "hypervisor" in facts.get("flags", "").split() else "no",
+    }
+
+
+def environment() -> dict[str, str]:
+    """Return what a reader needs to judge a timing: processor, kernel, versions, governor, what else is running.
+
+    ``busy`` is how many processors others keep busy in the half second in which this process sleeps: the load average
+    would count what this process itself did before.
+    """
+    import llvmlite.binding
+    import numba
+    import psutil
+
+    cpu0 = Path("/sys/devices/system/cpu/cpu0")
+    governor = cpu0 / "cpufreq" / "scaling_governor"
+    levels = sorted(cpu0.glob("cache/index[023]/size"))  # 1 is for instructions
+    return processor() | {
         "kernel": f"{platform.system()} {platform.release()}",
         "governor": governor.read_text().strip() if governor.exists() else "not shown",
         "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
-        "load": f"{os.getloadavg()[0]:.2f}",
+        "busy": f"{psutil.cpu_percent(0.5) / 100 * os.cpu_count():.2f}",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": numba.__version__,

@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,14 @@ from numba import config
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.timing import describe, environment, machine_name, median_interval
+from splicelab.evidence.timed.timing import describe, environment, machine_name, median_interval, processor
 from splicelab.evidence.timed.unit_loops import ATOMIC, COLD_LINE, COPY_SIZES, HEATS, names
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.paths import REPOSITORY, data_path
 from splicelab.progress import progress
 from splicelab.result import Unfolds
 
-PROCESSES, DEADLINE_S, BUSY = 8, 120, 0.5
+PROCESSES, DEADLINE_S, BUSY = 8, 120, 0.25
 COMMON = "common to all"
 HOW_WARM = "hot: one place again and again; cold: anywhere in 128 MiB; a first touch waits for each line"
 LEAVES_OUT = (
@@ -102,7 +102,7 @@ class UnitCosts(Unfolds):
     @property
     def is_disturbed(self) -> bool:
         """Whether something else was running."""
-        return float(self.environment.get("load", 0)) > BUSY
+        return float(self.environment.get("busy", 0)) > BUSY
 
     @property
     def html(self) -> str:
@@ -116,7 +116,7 @@ class UnitCosts(Unfolds):
 
     def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
         """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""
-        costs = np.array([self.cost(f"copy {size} B {heat}") for size in COPY_SIZES])
+        costs = self.table.loc[[f"copy {size} B {heat}" for size in COPY_SIZES]].to_numpy()[:, :3]
         scale = max(1.0, size_bytes / COPY_SIZES[-1])
         return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs.T])
 
@@ -170,8 +170,14 @@ def unit_costs(here: bool = False) -> UnitCosts:
     """
     if here:
         return _measure()
-    mine = kept_path(environment())
+    mine = kept_path(processor())
     path = mine if mine.exists() else min(mine.parent.glob("unit-costs-*.json"))
+    return _kept(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _kept(path: Path, changed_ns: int) -> UnitCosts:
+    """Read a kept file; a decision asks for it hundreds of times."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         samples = {name: np.array(kept["samples_ns"][name], float) for name in names()}
