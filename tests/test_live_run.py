@@ -15,7 +15,7 @@ from legible import assert_legible
 from test_live import can_splice
 
 from splicelab.evidence.live.loops import WAYS
-from splicelab.evidence.live.measure import _child, measure
+from splicelab.evidence.live.measure import _child, _told, measure
 from splicelab.evidence.live.run import crossing, keep, live
 from splicelab.evidence.live.sockets import LiveError, Shape
 from splicelab.paths import REPOSITORY
@@ -28,9 +28,9 @@ needs_splice = pytest.mark.skipif(not can_splice(), reason="this machine does no
 @needs_splice
 def test_a_run_that_is_given_up_ends_its_process():
     cells = [[[48, 4096, 4], "hot"]] * 500
-    found = _child({"cells": cells, "ways": WAYS, "route": "loopback", "rounds": 2, "sample_ms": 1.0})
-    assert next(found)["shape"] == [48, 4096, 4]
-    found.close()
+    with _child({"cells": cells, "ways": WAYS, "route": "loopback", "rounds": 2, "sample_ms": 1.0}) as child:
+        assert child.stdout.readline() == "ready\n"
+        assert next(_told(child))["shape"] == [48, 4096, 4]
     children = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "live.measure"], capture_output=True, text=True)
     assert children.stdout == ""
 

@@ -86,8 +86,8 @@ def processor() -> dict[str, str]:
 def environment() -> dict[str, str]:
     """Return what a reader needs to judge a timing: processor, kernel, versions, governor, what else is running.
 
-    ``busy`` is how many processors others keep busy in the half second in which this process sleeps: the load average
-    would count what this process itself did before.
+    ``busy`` is how many processors others keep busy for the 0.2 s in which this process sleeps: the load average would
+    count what this process itself did before.
     """
     import llvmlite.binding
     import numba
@@ -100,7 +100,7 @@ def environment() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "governor": governor.read_text().strip() if governor.exists() else "not shown",
         "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
-        "busy": f"{psutil.cpu_percent(0.5) / 100 * os.cpu_count():.2f}",
+        "busy": f"{psutil.cpu_percent(0.2) / 100 * os.cpu_count():.2f}",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": numba.__version__,
