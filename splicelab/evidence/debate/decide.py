@@ -62,7 +62,12 @@ class Decision(Result):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row an alternative, the best first: place, score, low and high; not surely behind is the same place."""
+        """A row an alternative, the best first: place, score, low and high, reasons."""
+        return self.places.assign(reasons=[self._reasons(name) for name in self.places.index])
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """Its numbers: place, score, low and high; not surely behind is the same place."""
         scores = pd.DataFrame(self.scaled @ self.shares.to_numpy(), columns=self.criteria.index)
         means = scores.mean().sort_values(kind="stable")
         rows, place, ahead = {}, 1, means.index[0]
@@ -70,8 +75,8 @@ class Decision(Result):
             if (scores[ahead] < scores[name]).mean() >= SURE:
                 place, ahead = number, name
             low, high = scores[name].quantile([0.025, 0.975])
-            rows[name] = place, mean, low, high, self._reasons(name)
-        columns = ["place", "score", "low", "high", "reasons"]
+            rows[name] = place, mean, low, high
+        columns = ["place", "score", "low", "high"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("alternative")
 
     def _reasons(self, name: str) -> str:
@@ -84,7 +89,7 @@ class Decision(Result):
     @property
     def recommended(self) -> list[str]:
         """The alternatives in first place: more than one where the difference is not real."""
-        return self.table.index[self.table.place == 1].tolist()
+        return self.places.index[self.places.place == 1].tolist()
 
     @cached_property
     def would_change(self) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """The debate as tables: claims and evidence, positions, what happened later, lines of code; every row has its link."""
 
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -77,10 +79,17 @@ def debate(name: str) -> pd.DataFrame:
     >>> debate("claims").loc["C9", "who"]
     'Jakub Kicinski'
     """
-    columns = _TABLES[one_of("table", name, _TABLES)]
+    path = data_path(f"{one_of('table', name, _TABLES)}.csv")
+    return _read(name, path, path.stat().st_mtime_ns if path.exists() else 0).copy()
+
+
+@cache
+def _read(name: str, path: Path, changed_ns: int) -> pd.DataFrame:
+    """Read a table; a decision asks for the same ones hundreds of times."""
+    columns = _TABLES[name]
     fields = {key: (kind, ...) for key, kind in columns.items()}
     row_type = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-    rows = [row.model_dump() for row in read_rows(data_path(f"{name}.csv"), row_type)]
+    rows = [row.model_dump() for row in read_rows(path, row_type)]
     counts = {key: "Int64" for key, kind in columns.items() if kind is _Count}
     return pd.DataFrame(rows).astype(counts).set_index(next(iter(columns)))
 
