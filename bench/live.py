@@ -1,4 +1,7 @@
-"""Class live: the loops of system calls against iperf3 over loopback, copied (-Z: sendfile) in the same buffer sizes.
+"""The loops of system calls against iperf3 over loopback, copied (-Z: sendfile) in the same buffer sizes.
+
+Class live makes the calls that iperf3 makes, or spliced pages in two; it has a bound. Class pieces sends the buffer as
+a message of three pieces, which takes more calls or a longer list: it says what these cost, and has none.
 
 ``python -m bench.live JSON`` is one of our processes: it sends so many bytes and prints how long a buffer took.
 """
@@ -24,7 +27,9 @@ from splicelab.evidence.live.sockets import CONTROL, Shape, open_wire
 from splicelab.evidence.timed.timing import AGAIN, median_interval
 from splicelab.paths import REPOSITORY
 
-WAYS = {"plain_copy": ("iperf3", []), "sendfile": ("iperf3 -Z", ["-Z"]), "fix_callers": ("iperf3 -Z", ["-Z"])}
+ALONE = SEND, SENDFILE, SPLICE = "send", "sendfile", "splice"  # the payload, and nothing before and behind it
+COPIED, SPLICED = ("iperf3", []), ("iperf3 -Z", ["-Z"])
+WAYS = {SEND: COPIED, SENDFILE: SPLICED, SPLICE: SPLICED, "plain_copy": COPIED, "fix_callers": SPLICED}
 BUFFERS = (16384, 131072)
 SEND_BYTES, ROUNDS = 1 << 29, 11
 CPUS = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))  # of the sender, of the receiver; of iperf3 as well
@@ -44,22 +49,27 @@ def receive(sock, buffer, meant, total_bytes, state):
 
 
 @jit
-def send_file_alone(job, way, messages):
-    """Send the payload as iperf3 -Z does: one call of sendfile a buffer, and nothing before and behind it."""
+def send_alone(job, way, messages):
+    """Send the payload by one of ALONE: as iperf3 does, as iperf3 -Z does, or through a pipe of our own."""
     ended = 0
     for _ in range(messages):
-        ended = ended or loops.send_file(job, 0)
+        if ended == 0 and way == 0:
+            ended = loops.send_memory(job, job.iov[2], job.iov[3], 0)
+        elif ended == 0 and way == 1:
+            ended = loops.send_file(job, 0)
+        elif ended == 0:
+            ended = loops.splice_pieces(job, 0, 0, 0, 0)
     return ended
 
 
 def send_here(way: str, buffer_bytes: int, send_bytes: int) -> float:
     """Return the ns that a buffer took, until the last byte was received."""
-    is_alone = way == "sendfile"
-    side = SimpleNamespace(send_messages=send_file_alone if is_alone else loops.send_messages, receive=receive)
+    is_alone = way in ALONE
+    side = SimpleNamespace(send_messages=send_alone if is_alone else loops.send_messages, receive=receive)
     with open_wire(Shape(48, buffer_bytes - SMALL_BYTES * (not is_alone), 4), side=side) as wire:
         wire.buffer, wire.message_bytes = np.zeros(buffer_bytes, np.uint8), buffer_bytes
         os.sched_setaffinity(0, CPUS[1:])
-        way = "piecewise" if is_alone else way
+        way = loops.WAYS[ALONE.index(way)] if is_alone else way  # whose number the loop is given
         wire.send(way, 16)  # begins the receiving thread, where this one is
         os.sched_setaffinity(0, CPUS[:1])
         start_ns, buffers = time.perf_counter_ns(), send_bytes // buffer_bytes
@@ -130,7 +140,13 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
         ns = {name: np.array(column) for name, column in samples.items()}
         ratio, low, high = median_interval(ns["kernel"] / ns["reference"])
         _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
-        row = {"class": "live", "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
+        row = {
+            "class": "live" if way in ALONE else "pieces",
+            "kernel": way,
+            "size_bytes": buffer_bytes,
+            "reference": reference,
+            "ratio": ratio,
+        }
         row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
         row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
         rows.append(row | {"samples_ns": samples})
