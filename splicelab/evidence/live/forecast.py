@@ -26,6 +26,7 @@ COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
 STALLED, LEAST = "plain_copy, MORE to the end", Shape(1, 1, 1)
 # By route: the MTU, and what a connection has been given when it is warm: so many segments in flight, bytes of window.
 WARM = {"loopback": (65536, 10, 1 << 19), "veth": (1500, 100, 1 << 22)}
+ACKS = "when all calls have returned", "between two calls", "within a call"
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
 
 
@@ -73,24 +74,28 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS,
     skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile, route=route)["truesize queued"]
     cases = [(way, Shape(payload_bytes=size)) for size in payloads for way in (*ways, STALLED)]
     for way, shape in progress("predict, send", cases):
-        predicted, with_ack = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in (False, True))
+        predicted, *others = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in ACKS)
+        if way != STALLED:
+            others.pop()  # a message of its own calls, not of whole skbs
         with open_wire(shape, route=route) as wire:
             observed = observe_message(wire, way)
         for what, said in predicted.items():
             is_same, why = said == observed[what], ""
             if not is_same and observed["bytes sent again"]:
                 why = f"{observed['bytes sent again']} bytes were sent again: an ACK came late"
-            elif not is_same and observed[what] == with_ack[what]:
-                why = "as the model predicts where an ACK comes between two calls"
+            elif not is_same:
+                same = [acks for acks, other in zip(ACKS[1:], others, strict=False) if observed[what] == other[what]]
+                why = f"as the model predicts where an ACK comes {same[0]}" if same else ""
             rows.append((f"{way}, {shape}", what, said, observed[what], is_same, why))
     return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
 
 
-def predict_message(way: str, shape: Shape, profile: str, acks=False, skb_bytes=0, route="loopback") -> dict[str, int]:
+def predict_message(
+    way: str, shape: Shape, profile: str, acks=ACKS[0], skb_bytes=0, route="loopback"
+) -> dict[str, int]:
     """Return what an unprivileged program will see of one message, if its kernel does as the model.
 
-    ``acks`` says whether the receiver ACKs what has left whenever a call returns, or when all have; ``skb_bytes`` is
-    that of `Forecast`.
+    ``acks``, one of ACKS, says when the receiver ACKs what has left; ``skb_bytes`` is that of `Forecast`.
     """
     calls = pattern_calls(*PATTERNS.get(way, PATTERNS["plain_copy"]), *shape)
     if way == "three_calls":
@@ -100,12 +105,16 @@ def predict_message(way: str, shape: Shape, profile: str, acks=False, skb_bytes=
         calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
     mtu, cwnd, max_window = WARM[route]
     mss, size_goal = segment_bytes(mtu)
+    if acks == ACKS[2]:  # what fills an skb leaves by itself: as if each were a call
+        full, rest_bytes = divmod(sum(shape), size_goal)
+        sizes = [size_goal] * full + [rest_bytes] * (rest_bytes > 0)
+        calls = [["sendmsg", [size_bytes], ["MSG_MORE"]] for size_bytes in sizes]
     given = {"cwnd": cwnd, "goals": [[0, 0, mss, size_goal]], "acks": [], "max_window": max_window}
     message = {"calls": calls, "receiver_reads": "after_message", **given}
     line = {"id": way, "kernel": "6.12", "mtu": mtu, "nodelay": 1, "messages": [message]}
     line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
     scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
-    seen = observe(scenario, acks_each_call=acks or len(calls) == 1)
+    seen = observe(scenario, acks_each_call=acks != ACKS[0] or len(calls) == 1)
     waiting_bytes = seen.counters["unsent_bytes"]
     waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > sum(shape) - waiting_bytes]
     segments = sum(-(-size_bytes // mss) for size_bytes, *_ in seen.counters["skbs"][: -len(waiting) or None])
