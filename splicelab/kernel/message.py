@@ -142,7 +142,7 @@ def release_frag(w, place, allocator):
 
 @jit
 def add_copy(w, place, allocator):
-    """Point the next segment at a fragment copy of a piece; return its address, for frag_free."""
+    """Point the next entry at a fragment copy of a piece; return its address, for frag_free."""
     piece = w.piece[place]
     address = frag_or_block(w, allocator, piece.size_bytes)
     if w.moves_bytes != 0:
@@ -156,7 +156,7 @@ def add_copy(w, place, allocator):
 
 @jit
 def add_replaced(w, place, allocator):
-    """Point the next segment at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
+    """Point the next entry at a fragment copy of a slab piece, or at the piece; return what to free, or NONE."""
     if w.page[head_of(w, w.piece[place].address // PAGE_SIZE)].kind == SLAB:
         return add_copy(w, place, allocator)
     add_piece(w, place)
@@ -165,7 +165,7 @@ def add_replaced(w, place, allocator):
 
 @jit(forceinline=True)
 def add_piece(w, place):
-    """Point the next segment of the send at a piece."""
+    """Point the next entry of the send at a piece."""
     iov_add(w, w.piece[place].address, w.piece[place].size_bytes)
 
 

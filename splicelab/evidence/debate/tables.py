@@ -24,7 +24,7 @@ _Link = _like(r"https://(lore|git)\.kernel\.org/\S+")
 _Claims = _like(r"(C([1-9]|1[0-4])( C([1-9]|1[0-4]))*)?")
 _Names = _like(r"([a-z_]+( [a-z_]+)*)?")
 _Trigger = Literal["slab", "caller_frag", "caller_check", "core", "none"]
-_Alternative = Literal["copy_in_stack", "piecewise", "fix_callers"]
+_Alternative = Literal["copy_in_stack", "piecewise", "three_calls", "fix_callers"]
 
 # The columns of each table; the first names the row and becomes the index.
 _TABLES = {
