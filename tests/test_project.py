@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up: a module imports its own floor and those befor
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-MOST_LINES, MOST_HEART_LINES = 6400, 2100
+GOAL_LINES, MOST_LINES, MOST_HEART_LINES = 6400, 8625, 2100  # the second, until it is the first, only falls
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Written as patterns that do not match themselves.
 FORBIDDEN = re.compile(
@@ -108,10 +108,10 @@ def test_a_module_stands_on_a_known_floor():
 def test_the_package_can_be_read_in_an_evening(capsys):
     heart = [path for path in MODULES if floor_name(path) in {"kernel", "alternatives", "callers", "recipes"}]
     with capsys.disabled():
-        print(f"\nsplicelab: {code_lines(*MODULES)} lines of code of {MOST_LINES}, ", end="")
+        print(f"\nsplicelab: {code_lines(*MODULES)} lines of code, at most {MOST_LINES}, goal {GOAL_LINES}; ", end="")
         print(f"of these kernel, alternatives and callers {code_lines(*heart)} of {MOST_HEART_LINES}")
         print(f"(with docstrings, comments and empty lines {line_count(*MODULES)} and {line_count(*heart)})")
-    assert code_lines(*heart) <= MOST_HEART_LINES
+    assert code_lines(*heart) <= MOST_HEART_LINES and code_lines(*MODULES) <= MOST_LINES
 
 
 def test_no_source_file_is_longer_than_250_lines():

@@ -24,6 +24,7 @@ BUILT_IN = (
 FUNCTIONS = tuple(getattr(import_module(f"{__name__}.{name}"), name) for name in BUILT_IN)
 OWN = {}
 RUNGS = 12
+assert len(FUNCTIONS) <= RUNGS, f"{len(FUNCTIONS)} alternatives, and send has {RUNGS} rungs: add one below"
 
 
 def alternative(name: str):
