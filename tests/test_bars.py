@@ -47,3 +47,11 @@ def test_words_say_the_same_as_the_bars():
 def test_what_the_stack_takes_from_its_allocator_is_counted_like_the_caller_s():
     table = compare("iscsi_tcp", 4096, ("copy_in_stack", "fix_callers")).table
     assert table[["kmallocs", "frag_allocs", "frag_frees"]].to_numpy().tolist() == [[1, 1, 1], [0, 1, 1]]
+
+
+def test_large_numbers_leave_room_for_the_next_panel():
+    found = compare("iscsi_tcp", 1 << 20)
+    drawing = Bars(found)
+    drawing.update(found)
+    assert drawing.numbers[1][0].get_text() == "1.05M" and drawing.numbers[4][0].get_text().endswith(("k", "M"))
+    assert_legible(drawing.figure)

@@ -16,6 +16,7 @@ from splicelab.show.plot import plot
 SHAPES = [(48, 4096, 4), (128, 65536, 0), (0, 512, 0), (4, 16384, 4)]
 CONNECTIONS = list(product(("6.1", "6.12"), (1500, 65536), (False, True), (False, True)))
 EXTREMES = [
+    (("one splice", "MSG_MORE to the end"), (0, 4096, 0), {"mtu": 1500}),  # its title is the longest
     (("three sendmsg", "MSG_MORE"), (48, 4096, 4), {}),
     (("sendfile between", "MSG_MORE"), (512, 65536, 512), {"kernel": "6.1"}),
     (("one splice", "TCP_CORK"), (1, 65536, 1), {"mtu": 1500}),

@@ -17,6 +17,13 @@ SHOWN = {
 GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", "#33404D"
 
 
+def fitting(number: int) -> str:
+    """Return a number as a panel has room for it: 65,584 in full, 295k and 1.58M short."""
+    if number < 100_000:
+        return f"{number:,}"
+    return f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.2f}M"
+
+
 def readings(tally: Tally) -> list[int]:
     """Return the shown numbers of one row of a comparison."""
     return [sum(getattr(tally, name) for name in names) for names in SHOWN.values()]
@@ -54,7 +61,7 @@ class Bars(Drawing):
             longest = max(max(row[column] for row in table), 1)
             for row, bar, number in zip(table, bars, numbers, strict=True):
                 bar.set_width(row[column] / longest)
-                number.set(x=row[column] / longest + 0.06, text=f"{row[column]:,}")
+                number.set(x=row[column] / longest + 0.06, text=fitting(row[column]))
         for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
             ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else BAD)
 

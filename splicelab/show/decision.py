@@ -13,10 +13,10 @@ from splicelab.show.style import new_figure
 # Families of criteria; no colour of an owner of memory.
 LOOKS = {
     "work": ("work: calls, copies, time", "#3B4A5A"),
-    "wire": ("wire: skbs", "#8FA3B5"),
+    "wire": ("wire: skbs", "#CFDCE8"),
     "memory": ("memory: held, fetched", "#B9A44C"),
     "code": ("code: callers, core, others", "#A6636B"),
-    "hindsight": ("later bugs", "#D9D9D9"),
+    "hindsight": ("later bugs", "#6F5A7E"),
 }
 SHORT = {"plain_copy": "copy all", "piecewise": "as in 6.12", "three_calls": "three calls", "copy_in_stack": "stack"}
 SHORT |= {"fix_callers": "callers", "rewrite_helper": "helper", "page_per_object": "page each"}

@@ -24,7 +24,7 @@ class MessageDrawing(Sketch):
 
     def draw(self, seen: Seen) -> float:
         """Lay out the boxes of all rows between their common edges, and name those with room for words."""
-        self.say(LEFT - 3, 10, f"{seen.text} ({COUNTED})", ha="left", points=10)
+        self.say(5, 10, f"{seen.text} ({COUNTED})", ha="left", points=10)
         for row, caption in enumerate(CAPTIONS):
             self.say(LEFT - 13, 49 + LANE * row, caption, ha="right", points=10)
         boxes = list(_boxes(seen))

@@ -8,7 +8,7 @@ FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#66
 WAYS = {  # black dots and dashes let the line below them be seen
     "copy_in_stack": {"color": FRAGMENT, "linewidth": 4},
     "fix_callers": {"color": "black", "linestyle": (0, (1, 1.5)), "linewidth": 2},
-    "page_per_object": {"color": PAGE, "linewidth": 4},
+    "page_per_object": {"color": PAGE, "linewidth": 4, "marker": "s", "markersize": 9},
     "attach_callback": {"color": OBJECT, "linewidth": 4},
     "copy_on_ref": {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 2},
 }
