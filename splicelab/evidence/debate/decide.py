@@ -102,13 +102,11 @@ class Decision(Result):
         behind = (means - means.loc[self.table.index[0]]).drop(self.table.index[0])  # of the others, by criterion
         steps = np.linspace(0, MOST_WEIGHT, 61)
         for name, weight in weights.items():
-            rest = behind @ weights.where(weights.index != name, 0.0)
-            leads = pd.DataFrame(
-                {step: (rest + step * behind[name]) / (weights.sum() - weight + step or 1) for step in steps}
-            )
-            lost = [step for step in sorted(steps, key=lambda step: abs(step - weight)) if leads[step].min() < 0]
-            to, then = (lost[0], leads[lost[0]].idxmin()) if lost else (np.nan, "")
-            rows[name] = weight, to, then, leads[0.0].min(), leads[MOST_WEIGHT].min()
+            rest, total = behind @ weights.where(weights.index != name, 0.0), weights.sum() - weight + steps
+            leads = (rest.to_numpy() + np.outer(steps, behind[name])) / np.where(total, total, 1)[:, None]
+            lost = min(np.flatnonzero(leads.min(1) < 0), key=lambda number: abs(steps[number] - weight), default=None)
+            to, then = (np.nan, "") if lost is None else (steps[lost], behind.index[leads[lost].argmin()])
+            rows[name] = weight, to, then, leads[0].min(), leads[-1].min()
         columns = ["weight", "to", "then", "lead_at_0", "lead_at_most"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("criterion")
 
