@@ -53,5 +53,5 @@ def test_large_numbers_leave_room_for_the_next_panel():
     found = compare("iscsi_tcp", 1 << 20)
     drawing = Bars(found)
     drawing.update(found)
-    assert drawing.numbers[1][0].get_text() == "1.05M" and drawing.numbers[4][0].get_text().endswith(("k", "M"))
+    assert drawing.numbers[1][0].get_text() == "1.0M" and drawing.numbers[4][0].get_text().endswith(("k", "M"))
     assert_legible(drawing.figure)

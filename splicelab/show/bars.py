@@ -17,11 +17,9 @@ SHOWN = {
 GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", "#33404D"
 
 
-def fitting(number: int) -> str:
-    """Return a number as a panel has room for it: 65,584 in full, 295k and 1.58M short."""
-    if number < 100_000:
-        return f"{number:,}"
-    return f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.2f}M"
+def short(number: int) -> str:
+    """Return a number in at most four characters: 66k for 65,536."""
+    return str(number) if number < 1000 else f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.1f}M"
 
 
 def readings(tally: Tally) -> list[int]:
@@ -59,9 +57,9 @@ class Bars(Drawing):
         table = [readings(tally) for tally in result.tallies.values()]
         for column, (bars, numbers) in enumerate(zip(self.bars, self.numbers, strict=True)):
             longest = max(max(row[column] for row in table), 1)
-            for row, bar, number in zip(table, bars, numbers, strict=True):
-                bar.set_width(row[column] / longest)
-                number.set(x=row[column] / longest + 0.06, text=fitting(row[column]))
+            for count, bar, number in zip([row[column] for row in table], bars, numbers, strict=True):
+                bar.set_width(count / longest)
+                number.set(x=count / longest + 0.06, text=f"{count:,}" if count < 100_000 else short(count))
         for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
             ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else BAD)
 

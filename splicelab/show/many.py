@@ -6,17 +6,13 @@ import numpy as np
 
 from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.tally import Tally
+from splicelab.show.bars import short
 from splicelab.show.sketch import DANGER, INK
 from splicelab.show.style import COUNTED, Picture, axis_label, new_figure
 
 COLUMNS, MEASURES = 4, {
     "calls": "sends", "copied": "copied_bytes", "pushes": "tcp_push", "skbs": "skbs", "pinned": "pinned_peak_bytes",
 }  # fmt: skip
-
-
-def short(number: int) -> str:
-    """Return a number in at most four characters: 66k for 65,536."""
-    return str(number) if number < 1000 else f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.1f}M"
 
 
 def _readings(tally: Tally) -> list[int]:
