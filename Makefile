@@ -16,7 +16,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/build/numba
 .PHONY: stale help lab test notebooks site soak bench clean
 help:
 	@echo "make lab        open the workbook in JupyterLab (more arguments: LAB_ARGS=...)"
-	@echo "make test       check everything: style, package, kernels in three modes, notebooks (below 10 minutes)"
+	@echo "make test       check everything: style, package, kernels in three modes, notebooks (about 6 minutes on two cores)"
 	@echo "make notebooks  rerun and rewrite all notebooks"
 	@echo "make site       make pages of what the notebooks store, to read in any browser: build/site/index.html"
 	@echo "make soak       longer searches for counterexamples"
@@ -31,28 +31,33 @@ lab: .venv/ready
 	@$(BIN)/python -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" $(ROOT) \
 		--LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
-# Two halves run side by side. Each kernel mode has its own numba cache: code of one mode must not serve another, nor two
+# Two halves of about the same length run side by side. Each kernel mode has its own numba cache: code of one mode must not serve another, nor two
 # processes share a cold one, so the kernels are compiled first.
 test: .venv/ready
-	@echo "== 1/6 style"
+	@echo "== 1/7 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "== 2/6 compiling the kernels (after an edit of one: up to two minutes)"
+	@echo "== 2/7 compiling the kernels (after an edit of one: up to two minutes)"
 	@$(BIN)/python -m bench.every_kernel > /dev/null
 	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"
 
+# Browser, pages, live calls, bench: what runs other programs.
+BESIDE := $(wildcard tests/test_browser.py tests/test_site.py tests/test_live*.py tests/test_bench*.py)
+
 .PHONY: test-package test-modes-and-notebooks
 test-package:
-	@echo "== 3/6 package, tools and structure of the notebooks"
-	@$(PYTEST) tests
+	@echo "== 3/7 package, tools and structure of the notebooks"
+	@$(PYTEST) tests $(BESIDE:%=--ignore=%)
 
 test-modes-and-notebooks:
-	@echo "== 4/6 kernels with every index checked"
+	@echo "== 4/7 kernels with every index checked"
 	@NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-boundscheck" $(PYTEST) tests/kernel
-	@echo "== 5/6 kernels as plain Python"
+	@echo "== 5/7 kernels as plain Python"
 	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-plain" $(PYTEST) tests/kernel
-	@echo "== 6/6 every cell of every notebook against its stored output"
+	@echo "== 6/7 every cell of every notebook against its stored output"
 	@$(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
+	@echo "== 7/7 browser, pages, live calls, bench"
+	@$(PYTEST) $(BESIDE)
 
 notebooks: .venv/ready
 	@echo "Rerunning and rewriting the notebooks, each in a fresh kernel"
