@@ -22,7 +22,7 @@ FLAGS = ("-std=c11", *OPTIMISED, "-shared", "-fPIC", "-fvisibility=hidden", "-Wa
 COMPILERS = ("gcc", "clang")
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 PROCESSES, DEADLINE_S, BUSY = 12, 300, 0.25
-BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01, "live": 1 / 0.95, "pieces": None}
+BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01, "live": 1 / 0.95}
 SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
 SAME = ("class", "kernel", "size_bytes", "reference")
 
@@ -92,16 +92,13 @@ def verdict(row: dict) -> str:
     if row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES:
         return "within" if row["extra_ns"] <= SMALL_COPY_EXTRA_NS else "over"
     bound = BOUNDS[row["class"]]
-    if bound is None:
-        return "shown"
     return "within" if row["ratio"] <= bound else "over" if row["low"] > bound else "unclear"
 
 
 def bound_words(row: dict) -> str:
     """Return the bound of a row as it is printed."""
     is_small = row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES
-    bound = BOUNDS[row["class"]]
-    return f"+{SMALL_COPY_EXTRA_NS:g} ns" if is_small else "none" if bound is None else f"{bound:.3g}"
+    return f"+{SMALL_COPY_EXTRA_NS:g} ns" if is_small else f"{BOUNDS[row['class']]:.3g}"
 
 
 def format_row(row: dict) -> str:

@@ -1,7 +1,7 @@
 """The loops of system calls against iperf3 over loopback, copied (-Z: sendfile) in the same buffer sizes.
 
-Class live makes the calls that iperf3 makes, or spliced pages in two; it has a bound. Class pieces sends the buffer as
-a message of three pieces, which takes more calls or a longer list: it says what these cost, and has none.
+`send` and `sendfile` make the calls that iperf3 makes, `splice` the same pages in two; `plain_copy` and `fix_callers`
+send the buffer as a message of three pieces, which takes a longer list or more calls. All are held to the same bound.
 
 ``python -m bench.live JSON`` is one of our processes: it sends so many bytes and prints how long a buffer took.
 """
@@ -141,7 +141,7 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
         ratio, low, high = median_interval(ns["kernel"] / ns["reference"])
         _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
         row = {
-            "class": "live" if way in ALONE else "pieces",
+            "class": "live",
             "kernel": way,
             "size_bytes": buffer_bytes,
             "reference": reference,

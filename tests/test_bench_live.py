@@ -28,10 +28,6 @@ def test_a_ratio_below_95_percent_is_over():
     assert compare.verdict(ROW | {"class": "live", "ratio": 1.07, "low": 1.06}) == "over"
 
 
-def test_what_pieces_cost_is_shown_without_a_bound():
-    assert compare.format_row(ROW | {"class": "pieces", "ratio": 1.2, "low": 1.1}).endswith("bound none   shown")
-
-
 @pytest.mark.skipif(shutil.which("iperf3") is None, reason="no iperf3: apt install iperf3")
 def test_rows_have_their_fields_and_their_samples():
     rows = live.run(rounds=2, send_bytes=1 << 24)
