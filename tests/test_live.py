@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splicelab.evidence.live import loops, sockets, veth
-from splicelab.evidence.live.forecast import forecast, newest_profile, predict_message
+from splicelab.evidence.live.forecast import ACKS, STALLED, forecast, newest_profile, predict_message
 from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.sockets import LiveError, Shape, open_wire
 from splicelab.evidence.live.veth import HOSTS
@@ -213,8 +213,14 @@ def test_a_veth_pair_is_there_for_one_connection_and_the_program_stays_where_it_
         assert wire.sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) == 1448
         assert wire.send("attach_callback", 3)["copied"] == 3
     assert os.readlink("/proc/self/ns/net") == before
-    told = forecast((4096, 16384, 131072), route="veth").table
+    told = forecast((4096, 16384), route="veth").table
     assert told.agrees.mean() > 0.9 and (told.agrees | (told.why != "")).all(), told[~told.agrees].to_string()
+
+
+def test_an_ack_within_a_call_leaves_the_rest_that_more_holds():
+    given = STALLED, Shape(payload_bytes=131072), "6.12"
+    waiting = [predict_message(*given, acks, route="veth")["bytes not sent"] for acks in (ACKS[0], ACKS[2])]
+    assert waiting == [0, 131072 + 52 - 90 * 1448]
 
 
 def test_a_veth_pair_that_is_not_permitted_is_a_sentence(monkeypatch):
