@@ -31,8 +31,8 @@ lab: .venv/ready
 	@$(BIN)/python -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" $(ROOT) \
 		--LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
-# Two halves of about the same length run side by side. Each kernel mode has its own numba cache: code of one mode must not serve another, nor two
-# processes share a cold one, so the kernels are compiled first.
+# Two halves of about the same length run side by side. Each kernel mode has its own numba cache: code of one mode must
+# not serve another, nor two processes share a cold one, so the kernels are compiled first.
 test: .venv/ready
 	@echo "== 1/7 style"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

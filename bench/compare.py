@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from bench import rows
 from splicelab.errors import InputError
-from splicelab.evidence.timed.timing import describe, environment, median_interval
+from splicelab.evidence.timed.timing import describe, environment, is_disturbed, median_interval
 from splicelab.paths import REPOSITORY
 
 SOURCES = sorted(Path(__file__).with_name("reference").glob("*.c"))
@@ -21,7 +21,7 @@ OPTIMISED = ("-O3", "-march=native")
 FLAGS = ("-std=c11", *OPTIMISED, "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 COMPILERS = ("gcc", "clang")
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-PROCESSES, DEADLINE_S, BUSY = 12, 300, 0.25
+PROCESSES, DEADLINE_S = 12, 300
 BOUNDS = {"copy": 1.05, "alloc": 1.05, "message": 1.2, "python": 0.01, "live": 1 / 0.95}
 SMALL_COPY_BYTES, SMALL_COPY_EXTRA_NS = 128, 1.0
 SAME = ("class", "kernel", "size_bytes", "reference")
@@ -135,7 +135,7 @@ def run(json: bool = False, processes: int = PROCESSES, samples: int = rows.SAMP
     if json:
         print(json_module.dumps(result, indent=1))
     else:
-        warning = ["The machine was not at rest."] * (float(found["busy"]) > BUSY)
+        warning = ["The machine was not at rest."] * is_disturbed(found)
         print(describe(result["environment"]), *map(format_row, table), *warning, sep="\n")
     return result, measured
 

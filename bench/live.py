@@ -53,12 +53,14 @@ def send_alone(job, way, messages):
     """Send the payload by one of ALONE: as iperf3 does, as iperf3 -Z does, or through a pipe of our own."""
     ended = 0
     for _ in range(messages):
-        if ended == 0 and way == 0:
+        if way == 0:
             ended = loops.send_memory(job, job.iov[2], job.iov[3], 0)
-        elif ended == 0 and way == 1:
+        elif way == 1:
             ended = loops.send_file(job, 0)
-        elif ended == 0:
+        else:
             ended = loops.splice_pieces(job, 0, 0, 0, 0)
+        if ended < 0:
+            break
     return ended
 
 
@@ -140,13 +142,7 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
         ns = {name: np.array(column) for name, column in samples.items()}
         ratio, low, high = median_interval(ns["kernel"] / ns["reference"])
         _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
-        row = {
-            "class": "live",
-            "kernel": way,
-            "size_bytes": buffer_bytes,
-            "reference": reference,
-            "ratio": ratio,
-        }
+        row = {"class": "live", "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
         row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
         row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
         rows.append(row | {"samples_ns": samples})

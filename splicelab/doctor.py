@@ -55,10 +55,12 @@ def _jupyter() -> str:
 
 
 def _cores() -> str:
-    count, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    if load > 0.5 * count:
-        raise Lacking(f"{count} cores, but a load of {load:.1f}: let the machine come to rest before timing")
-    return f"{count} cores, load {load:.1f}"
+    from splicelab.evidence.timed.timing import BUSY_CPUS, busy_cpus
+
+    count, busy = len(os.sched_getaffinity(0)), busy_cpus()
+    if busy > BUSY_CPUS:
+        raise Lacking(f"{count} cores, but others use {busy:.1f}: let the machine come to rest before timing")
+    return f"{count} cores, at rest"
 
 
 def _live() -> str:

@@ -130,6 +130,7 @@ def phases_error(x, y):
         ({"weights": {"calls": -1}}, "weights.calls"),
         ({"flag_ignored": 1.5}, "flag_ignored"),
         ({"in_flight": 63}, "in flight: 63 messages, not 0 to 62"),
+        ({"mtu": ([],)}, "mtu: must be a valid integer"),  # what cannot be a key of what is kept
     ],
 )
 def test_a_bad_question_is_a_sentence(given, told):

@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from splicelab.evidence.timed.timing import is_disturbed
 from splicelab.evidence.timed.unit_costs import COMMON, Estimate, UnitCosts
 from splicelab.evidence.timed.unit_loops import HEATS
 from splicelab.show.canvas import Drawing, shows
@@ -45,7 +46,7 @@ class Dots(Drawing):
         for heat in HEATS:
             axes.plot([], [], "o", mec="black", mfc=FILLS[heat], label=heat)
         axes.legend(loc="upper right")
-        said = [result.environment.get("cpu", ""), "the machine was not at rest" * result.is_disturbed]
+        said = [result.environment.get("cpu", ""), "the machine was not at rest" * is_disturbed(result.environment)]
         axes.set_title(", ".join(filter(None, said)), fontsize=10)
 
 

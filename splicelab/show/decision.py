@@ -78,13 +78,7 @@ class PhaseMap(Drawing):
         axes.yaxis.set_major_formatter(lambda place, _: f"{result.table.index[int(place)]:,g}")
         for (row, col), name in np.ndenumerate(result.table.to_numpy()):
             same = result.same.iat[row, col]
-            put_cell(
-                axes,
-                row,
-                col,
-                SHORT.get(name, name) + (f" +{same}" if same else ""),
-                FILLS.get(name, "#FFFFFF"),
-                same > 0,
-            )
+            words = SHORT.get(name, name) + (f" +{same}" if same else "")
+            put_cell(axes, row, col, words, FILLS.get(name, "white"), same > 0)
         axes.set_title("first by score; hatched: +n others are as good", fontsize=10)
         return axes.figure

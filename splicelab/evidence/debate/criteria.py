@@ -1,7 +1,7 @@
 """What the alternatives are weighed by: counted for a sender, estimated, posted, and drawn where it is uncertain."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -30,18 +30,18 @@ def count_operation(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the counters of an operation by alternative, the mean over payloads; and what ended wrong."""
     given = {"messages": in_flight + 2, "ack_delay": in_flight, "mtu": MTU} | options
-    count = _count if all(isinstance(value, Hashable) for value in given.values()) else _count.__wrapped__
-    tables = [count(caller, size_bytes, names, *given.items()) for size_bytes in shares.index]
+    count = _count if all(isinstance(value, int | float | str) for value in given.values()) else _count.__wrapped__
+    tables = [count(caller, size_bytes, names, **given) for size_bytes in shares.index]
     wrong = {name: end for table in tables for name, end in table.outcome.items() if end != "delivered"}
     mean = sum(share * table.drop(columns="outcome") for share, table in zip(shares, tables, strict=True))
     peaks = [name for name in mean if "peak" in name]
     return (mean / given["messages"]).assign(**{name: mean[name] for name in peaks}), wrong
 
 
-@lru_cache(1024)
-def _count(caller: Caller, size_bytes: int, names: tuple[str, ...], *given: tuple) -> pd.DataFrame:
+@lru_cache(1024, typed=True)
+def _count(caller: Caller, size_bytes: int, names: tuple[str, ...], **given) -> pd.DataFrame:
     """Count each way once: a slider of weights, or of the share that ignores the flag, asks for the same again."""
-    return compare(caller, size_bytes, names, **dict(given)).table
+    return compare(caller, size_bytes, names, **given).table
 
 
 def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.ndarray:

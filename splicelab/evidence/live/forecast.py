@@ -74,9 +74,8 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS,
     skb_bytes = held_bytes - predict_message(STALLED, LEAST, profile, route=route)["truesize queued"]
     cases = [(way, Shape(payload_bytes=size)) for size in payloads for way in (*ways, STALLED)]
     for way, shape in progress("predict, send", cases):
-        predicted, *others = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in ACKS)
-        if way != STALLED:
-            others.pop()  # a message of its own calls, not of whole skbs
+        when = ACKS if way == STALLED else ACKS[:2]  # the last is for one call
+        predicted, *others = (predict_message(way, shape, profile, acks, skb_bytes, route) for acks in when)
         with open_wire(shape, route=route) as wire:
             observed = observe_message(wire, way)
         for what, said in predicted.items():
@@ -84,15 +83,13 @@ def forecast(payloads: tuple[int, ...] = PAYLOADS, ways: tuple[str, ...] = WAYS,
             if not is_same and observed["bytes sent again"]:
                 why = f"{observed['bytes sent again']} bytes were sent again: an ACK came late"
             elif not is_same:
-                same = [acks for acks, other in zip(ACKS[1:], others, strict=False) if observed[what] == other[what]]
+                same = [acks for acks, other in zip(when[1:], others, strict=True) if observed[what] == other[what]]
                 why = f"as the model predicts where an ACK comes {same[0]}" if same else ""
             rows.append((f"{way}, {shape}", what, said, observed[what], is_same, why))
     return Forecast(release, profile, pd.DataFrame(rows, columns=COLUMNS), skb_bytes)
 
 
-def predict_message(
-    way: str, shape: Shape, profile: str, acks=ACKS[0], skb_bytes=0, route="loopback"
-) -> dict[str, int]:
+def predict_message(way: str, shape: Shape, profile: str, acks=ACKS[0], skb_bytes=0, route="loopback") -> dict:
     """Return what an unprivileged program will see of one message, if its kernel does as the model.
 
     ``acks``, one of ACKS, says when the receiver ACKs what has left; ``skb_bytes`` is that of `Forecast`.

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,6 @@ from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.sockets import HEATS, LiveError, Shape, Wire, open_wire
 from splicelab.paths import REPOSITORY
 from splicelab.progress import progress
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 AGAIN = "plain_copy, again"  # the A/A row
 COSTS = ("ns_per_message", "cpu_user_ns", "cpu_kernel_ns", "calls_per_message")
@@ -82,8 +78,8 @@ def _told(child: subprocess.Popen) -> Iterator[dict]:
         raise LiveError(f"live: {(child.stderr.read().strip().splitlines() or ['a process was ended'])[-1]}")
 
 
-def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how) -> "pd.DataFrame":
-    """Measure ways over sizes of header and payload (FULL says how, unless given); a row each.
+def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
+    """Measure ways over sizes of header and payload (FULL says how, unless given); return a DataFrame, a row each.
 
     The processes start together, which saves a reader their imports, and measure one after the other.
 

@@ -148,7 +148,7 @@ def search(name: str, start: World) -> Verdict:
         faults = set(world.faults(not events))
         after.append([])
         for event in () if faults & start.fatal else events:
-            world = world or freezer.thaw(state)
+            world = world or freezer.thaw(state)  # the world that was asked does for the first
             world.do(event)
             reached, world = freezer.freeze(world), None
             there = number.setdefault(reached, len(states))
@@ -183,5 +183,8 @@ def search(name: str, start: World) -> Verdict:
 
 def _step(freezer: Freezer, state: tuple, wanted: tuple) -> Step:
     """Return the event that leads from one state to the other."""
-    steps = (Step(*(world := freezer.thaw(state)).do(event), world) for event in freezer.thaw(state).events())
-    return next(step for step in steps if freezer.freeze(step.world) == wanted)
+    for event in freezer.thaw(state).events():
+        world = freezer.thaw(state)
+        step = Step(*world.do(event), world)
+        if freezer.freeze(world) == wanted:
+            return step

@@ -18,6 +18,7 @@ import numpy as np
 
 WARM_UP = 3
 AGAIN = " again (A/A)"
+BUSY_CPUS = 0.25
 
 
 def median_interval(samples) -> tuple[float, float, float]:
@@ -83,15 +84,22 @@ def processor() -> dict[str, str]:
     }
 
 
-def environment() -> dict[str, str]:
-    """Return what a reader needs to judge a timing: processor, kernel, versions, governor, what else is running.
+def busy_cpus() -> float:
+    """Return how many processors others use for 0.2 s of sleep; the load average counts what this process just did."""
+    import psutil
 
-    ``busy`` is how many processors others keep busy for the 0.2 s in which this process sleeps: the load average would
-    count what this process itself did before.
-    """
+    return psutil.cpu_percent(0.2) / 100 * os.cpu_count()
+
+
+def is_disturbed(facts: dict[str, str]) -> bool:
+    """Return whether an environment says that something else was running."""
+    return float(facts.get("busy", 0)) > BUSY_CPUS
+
+
+def environment() -> dict[str, str]:
+    """Return what a reader needs to judge a timing: processor, kernel, versions, governor, what else is running."""
     import llvmlite.binding
     import numba
-    import psutil
 
     cpu0 = Path("/sys/devices/system/cpu/cpu0")
     governor = cpu0 / "cpufreq" / "scaling_governor"
@@ -100,7 +108,7 @@ def environment() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "governor": governor.read_text().strip() if governor.exists() else "not shown",
         "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
-        "busy": f"{psutil.cpu_percent(0.2) / 100 * os.cpu_count():.2f}",
+        "busy": f"{busy_cpus():.2f}",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": numba.__version__,

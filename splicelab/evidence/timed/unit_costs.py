@@ -20,14 +20,21 @@ from numba import config
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.timing import describe, environment, machine_name, median_interval, processor
+from splicelab.evidence.timed.timing import (
+    describe,
+    environment,
+    is_disturbed,
+    machine_name,
+    median_interval,
+    processor,
+)
 from splicelab.evidence.timed.unit_loops import ATOMIC, COLD_LINE, COPY_SIZES, HEATS, names
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.paths import REPOSITORY, data_path
 from splicelab.progress import progress
 from splicelab.result import Unfolds
 
-PROCESSES, DEADLINE_S, BUSY = 8, 120, 0.25
+PROCESSES, DEADLINE_S = 8, 120
 COMMON = "common to all"
 HOW_WARM = "hot: one place again and again; cold: anywhere in 128 MiB; a first touch waits for each line"
 LEAVES_OUT = (
@@ -100,14 +107,9 @@ class UnitCosts(Unfolds):
         return f"timed: {len(next(iter(self.samples_ns.values())))} processes; {HOW_WARM}"
 
     @property
-    def is_disturbed(self) -> bool:
-        """Whether something else was running."""
-        return float(self.environment.get("busy", 0)) > BUSY
-
-    @property
     def html(self) -> str:
         """The table, what it was measured on, and a warning where something else was running."""
-        warning = "<p><b>The machine was not at rest.</b>" * self.is_disturbed
+        warning = "<p><b>The machine was not at rest.</b>" * is_disturbed(self.environment)
         return f"{super().html}<p>95 % intervals; {describe(self.environment)}{warning}"
 
     def cost(self, name: str) -> np.ndarray:
