@@ -19,7 +19,7 @@ LABELS = {
     **{"loss": "chance of a loss", "pressure": "others' kmallocs and kfrees per message"},
     **{"ack_delay": "ACK delay (messages)", "acks_each_call": "ACKs arrive", "in_flight": "in flight (messages)"},
     **{"lose_every": "lose each n-th (0: none)", "order3_fails": "single pages only", "messages": "messages sent"},
-    **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver"},
+    **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver", "as_of_6_1": "as of Linux 6.1"},
     **{"segments_in_software": "segments are cut", "heat": "payload in the cache", "here": "measured here and now"},
 }
 UNITS = ("bytes", "pages", "messages", "percent", "ns")
