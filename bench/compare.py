@@ -89,6 +89,8 @@ def over_processes(measured: list[list[dict]]) -> list[dict]:
 
 def verdict(row: dict) -> str:
     """Return whether a row keeps its bound: its median does, the whole interval does not, or this run cannot tell."""
+    if row["class"] not in BOUNDS:
+        return "shown"
     if row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES:
         return "within" if row["extra_ns"] <= SMALL_COPY_EXTRA_NS else "over"
     bound = BOUNDS[row["class"]]
@@ -97,8 +99,9 @@ def verdict(row: dict) -> str:
 
 def bound_words(row: dict) -> str:
     """Return the bound of a row as it is printed."""
-    is_small = row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES
-    return f"+{SMALL_COPY_EXTRA_NS:g} ns" if is_small else f"{BOUNDS[row['class']]:.3g}"
+    if row["kernel"] == "memcpy" and row["size_bytes"] < SMALL_COPY_BYTES:
+        return f"+{SMALL_COPY_EXTRA_NS:g} ns"
+    return f"{BOUNDS[row['class']]:.3g}" if row["class"] in BOUNDS else "none"
 
 
 def format_row(row: dict) -> str:

@@ -1,25 +1,31 @@
-"""The loops of system calls against iperf3 over loopback, copied (-Z: sendfile) in the same buffer sizes.
+"""The loops of system calls over loopback: against iperf3 with one buffer, and against C with three pieces.
 
-`send` and `sendfile` make the calls that iperf3 makes, `splice` the same pages in two; `plain_copy` and `fix_callers`
-send the buffer as a message of three pieces, which takes a longer list or more calls. All are held to the same bound.
+`send` and `sendfile` make the calls that iperf3 makes (copied, and -Z), `splice` sends the same pages in two.
+`plain_copy` and `fix_callers` send header, payload and trailer, which iperf3 cannot: C makes the very same calls. What
+the pieces themselves take is shown beside it, against iperf3, and has no bound.
 
-``python -m bench.live JSON`` is one of our processes: it sends so many bytes and prints how long a buffer took.
+``python -m bench.live JSON`` is one of our processes: it prints how long a buffer took on each of its connections.
 """
 
+import ctypes
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from tqdm import tqdm
 
-from bench.compare import format_row
+from bench.compare import build, compilers, format_row
 from splicelab._jit import jit
 from splicelab.errors import InputError
 from splicelab.evidence.live import loops
@@ -28,12 +34,19 @@ from splicelab.evidence.timed.timing import AGAIN, median_interval
 from splicelab.paths import REPOSITORY
 
 ALONE = SEND, SENDFILE, SPLICE = "send", "sendfile", "splice"  # the payload, and nothing before and behind it
-COPIED, SPLICED = ("iperf3", []), ("iperf3 -Z", ["-Z"])
-WAYS = {SEND: COPIED, SENDFILE: SPLICED, SPLICE: SPLICED, "plain_copy": COPIED, "fix_callers": SPLICED}
+PLAIN_COPY, FIX_CALLERS = "plain_copy", "fix_callers"
+COPIED, SPLICED, IN_C = "iperf3", "iperf3 -Z", "C"
+OPTIONS = {COPIED: [], SPLICED: ["-Z"]}
+# class, way, reference
+CASES = [("live", SEND, COPIED), ("live", SENDFILE, SPLICED), ("live", SPLICE, SPLICED)]
+CASES += [("live", PLAIN_COPY, IN_C), ("live", FIX_CALLERS, IN_C)]
+CASES += [("pieces", PLAIN_COPY, COPIED), ("pieces", FIX_CALLERS, SPLICED)]
 BUFFERS = (16384, 131072)
-SEND_BYTES, ROUNDS = 1 << 29, 11
+# The queue's memory lies well or badly for a whole connection, by chance: several of each side make a sample.
+SEND_BYTES, CONNECTIONS, ROUNDS = 1 << 28, 5, 11
 CPUS = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))  # of the sender, of the receiver; of iperf3 as well
 SMALL_BYTES = 48 + 4  # header and trailer are part of a buffer
+MEMORY = Path("/dev/shm")  # iperf3's file must be of single pages, as ours is: those of a disk may lie in large folios
 DEADLINE_S = 60
 
 
@@ -64,11 +77,29 @@ def send_alone(job, way, messages):
     return ended
 
 
-def send_here(way: str, buffer_bytes: int, send_bytes: int) -> float:
-    """Return the ns that a buffer took, until the last byte was received."""
+def send_in_c(library: ctypes.CDLL, job: loops.Job, way: int, messages: int) -> int:
+    """Send messages of three pieces as `loops.send_messages` does, from C."""
+    pieces = ctypes.c_void_p(job.iov.ctypes.data)
+    if loops.WAYS[way] == PLAIN_COPY:
+        return library.send_pieces(job.sock, pieces, ctypes.c_int64(messages))
+    return library.splice_pieces(job.sock, job.file, job.pipe_in, job.pipe_out, pieces, ctypes.c_int64(messages))
+
+
+def sending_side(way: str, library: str = "") -> SimpleNamespace:
+    """Return the functions that send and receive: by our loops, or from the library."""
+    send = send_alone if way in ALONE else loops.send_messages
+    if library:
+        loaded = ctypes.CDLL(library)
+        loaded.send_pieces.restype = loaded.splice_pieces.restype = ctypes.c_int64
+        send = partial(send_in_c, loaded)
+    return SimpleNamespace(send_messages=send, receive=receive)
+
+
+def send_here(way: str, buffer_bytes: int, send_bytes: int, library: str = "") -> float:
+    """Return the ns that a buffer took on a connection, until the last byte was received."""
     is_alone = way in ALONE
-    side = SimpleNamespace(send_messages=send_alone if is_alone else loops.send_messages, receive=receive)
-    with open_wire(Shape(48, buffer_bytes - SMALL_BYTES * (not is_alone), 4), side=side) as wire:
+    shape = Shape(48, buffer_bytes - SMALL_BYTES * (not is_alone), 4)
+    with open_wire(shape, side=sending_side(way, library)) as wire:
         wire.buffer, wire.message_bytes = np.zeros(buffer_bytes, np.uint8), buffer_bytes
         os.sched_setaffinity(0, CPUS[1:])
         way = loops.WAYS[ALONE.index(way)] if is_alone else way  # whose number the loop is given
@@ -79,13 +110,13 @@ def send_here(way: str, buffer_bytes: int, send_bytes: int) -> float:
         return (time.perf_counter_ns() - start_ns) / buffers
 
 
-def ours(way: str, buffer_bytes: int, send_bytes: int) -> float:
-    """Return what `send_here` does, from a process of its own."""
-    command = [sys.executable, "-m", "bench.live", json.dumps([way, buffer_bytes, send_bytes])]
+def ours(way: str, buffer_bytes: int, send_bytes: int, library: str = "") -> list[float]:
+    """Return what `send_here` does on each of several connections, from a process of its own."""
+    command = [sys.executable, "-m", "bench.live", json.dumps([way, buffer_bytes, send_bytes, library])]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=DEADLINE_S)
     if done.returncode:
         raise InputError(f"bench: live: {(done.stderr.splitlines() or ['no message'])[-1]}")
-    return float(done.stdout)
+    return json.loads(done.stdout)
 
 
 def iperf3(options: list[str], buffer_bytes: int, send_bytes: int) -> float:
@@ -98,22 +129,10 @@ def iperf3(options: list[str], buffer_bytes: int, send_bytes: int) -> float:
             while "listening" not in (line := server.stdout.readline()):
                 if not line:
                     raise InputError("bench: live: iperf3 -s ended at once")
-            asked = [
-                "-A",
-                "{},{}".format(*CPUS),
-                "-c",
-                "127.0.0.1",
-                *place,
-                "-J",
-                "-N",
-                "-C",
-                CONTROL.decode(),
-                "-l",
-                str(buffer_bytes),
-                *options,
-            ]
-            command = ["iperf3", *asked, "-n", str(send_bytes)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+            asked = f"-A {CPUS[0]},{CPUS[1]} -c 127.0.0.1 -J -N -C {CONTROL.decode()} -l {buffer_bytes} -n {send_bytes}"
+            command = ["iperf3", *place, *asked.split(), *options]
+            place = os.environ | ({"TMPDIR": str(MEMORY)} if MEMORY.is_dir() else {})
+            done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, env=place)
             told = json.loads(done.stdout)
         finally:
             server.kill()
@@ -122,33 +141,43 @@ def iperf3(options: list[str], buffer_bytes: int, send_bytes: int) -> float:
     return 8e9 * buffer_bytes / told["end"]["sum_received"]["bits_per_second"]
 
 
-def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
-    """Measure, print and return a row for each way and buffer; none where there is no iperf3.
+def sides(way: str, reference: str, buffer_bytes: int, send_bytes: int, library: str) -> dict[str, Callable]:
+    """Return what measures a row, by name: each call returns the ns that a buffer took on several connections."""
+    if reference == IN_C:
+        theirs = partial(ours, way, buffer_bytes, send_bytes, library)
+    else:
+        one = partial(iperf3, OPTIONS[reference], buffer_bytes, send_bytes)
+        theirs = lambda: [one() for _ in range(CONNECTIONS)]  # noqa: E731
+    return {"reference": theirs, "kernel": partial(ours, way, buffer_bytes, send_bytes), "reference" + AGAIN: theirs}
 
-    In each round iperf3, we and iperf3 again take turns; a row is as those of `compare`, with its samples.
+
+def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
+    """Measure, print and return a row for each case and buffer; none where there is no iperf3.
+
+    In each round the reference, we and the reference again take turns; a sample is the median of several connections,
+    and a row is as those of `compare`, with its samples.
     """
     if shutil.which("iperf3") is None:
         print("live    no iperf3 on the path, so nothing to compare with: apt install iperf3")
         return []
     rows = []
-    for (way, (reference, options)), buffer_bytes in tqdm([*product(WAYS.items(), BUFFERS)], desc="live", leave=False):
-        given = buffer_bytes, send_bytes
-        slots = {"reference": lambda given=given, options=options: iperf3(options, *given)}
-        slots |= {"kernel": lambda given=given, way=way: ours(way, *given), "reference" + AGAIN: slots["reference"]}
-        samples = {name: [] for name in slots}
-        for turn in range(rounds):
-            for name in slots if turn % 2 else reversed(slots):
-                samples[name].append(slots[name]())
-        ns = {name: np.array(column) for name, column in samples.items()}
-        ratio, low, high = median_interval(ns["kernel"] / ns["reference"])
-        _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
-        row = {"class": "live", "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
-        row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
-        row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
-        rows.append(row | {"samples_ns": samples})
+    with tempfile.TemporaryDirectory() as folder:
+        library, cases = build(compilers()[0], Path(folder)), [*product(CASES, BUFFERS)]
+        for (kind, way, reference), buffer_bytes in tqdm(cases, desc="live", leave=False):
+            slots, samples = sides(way, reference, buffer_bytes, send_bytes, library), {}
+            for turn in range(rounds):
+                for name in slots if turn % 2 else reversed(slots):
+                    samples.setdefault(name, []).append(float(np.median(slots[name]())))
+            ns = {name: np.array(column) for name, column in samples.items()}
+            ratio, low, high = median_interval(ns["kernel"] / ns["reference"])
+            _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
+            row = {"class": kind, "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
+            row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
+            row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
+            rows.append(row | {"samples_ns": samples})
     print(*map(format_row, rows), sep="\n")
     return rows
 
 
 if __name__ == "__main__":
-    print(send_here(*json.loads(sys.argv[1])) if sys.argv[1:] else run())
+    print([send_here(*json.loads(sys.argv[1])) for _ in range(CONNECTIONS)] if sys.argv[1:] else run())

@@ -14,7 +14,7 @@ def test_one_command_keeps_what_each_part_found(monkeypatch, tmp_path):
     facts = {"cpu": "an Abacus", "cpus": "2"}
     monkeypatch.setattr(everything.compare, "run", lambda: ({"environment": facts, "rows": [ROW]}, [["a process"]]))
     monkeypatch.setattr(live, "iperf3", lambda *_: 2.0)
-    monkeypatch.setattr(live, "ours", lambda *_: 1.0)
+    monkeypatch.setattr(live, "ours", lambda *_: [1.0])
     monkeypatch.setattr(live.shutil, "which", lambda name: name)
     monkeypatch.setattr(everything, "unit_costs", lambda here: here)
     monkeypatch.setattr(everything, "keep", lambda costs: tmp_path)
@@ -23,5 +23,7 @@ def test_one_command_keeps_what_each_part_found(monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     everything.main()
     kept = json.loads((tmp_path / "data" / "bench" / "an-abacus-2-cpus.json").read_text())
-    assert {row["class"] for row in kept["rows"]} == {"message", "live"} and kept["processes"] == [["a process"]]
+    assert {row["class"] for row in kept["rows"]} == {"message", "live", "pieces"} and kept["processes"] == [
+        ["a process"]
+    ]
     assert kept["environment"]["note"] == "quiet" and kept["reader"] == ["reader"] and kept["trace"] == ["trace"]

@@ -36,7 +36,7 @@ def meant_end(row):
     if header == "refused":
         return "refused (-EIO)"
     if trailer == "refused":
-        return "short"
+        return "short, wrong bytes" if header == "changed" else "short"
     if "changed" in (header, trailer):
         return "silently wrong"
     return "slab copied, rest spliced" if "slab copied" in (header, trailer) else "spliced"

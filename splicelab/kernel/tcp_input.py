@@ -11,7 +11,7 @@ that a sendmsg looked at its backlog. Without rows nothing changes, and nothing 
 from splicelab._jit import jit
 from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import free_skb, split_skb
-from splicelab.kernel.tcp_output import is_held, push_pending, transmit
+from splicelab.kernel.tcp_output import push_pending, transmit
 from splicelab.kernel.wire import deliver
 from splicelab.kernel.world import ACK, NAGLE_CORK, NONE, TRANSMIT, log
 
@@ -101,14 +101,13 @@ def finish(w):
 def find_release(w):
     """Note how many bytes wait now that the last call has returned; return what they wait for, if nobody sends more.
 
-    Nagle and the window wait for an ACK. MORE and the cork wait for more data, and else for the timer: the bytes have
+    Where something is in flight, its ACK pushes what waits, unless it is corked. Else the timer does: the bytes have
     waited for it too where the schedule ACKs, at this moment, what nothing else can have sent.
     """
     sk = w.sock[0]
     if sk.snd_nxt < sk.write_seq or sk.waited_calls != sk.calls:
         sk.waited_bytes = sk.write_seq - sk.snd_nxt
-        is_full = sk.packets_out >= sk.cwnd
-        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0 and (is_full or is_held(w, True, sk.nonagle)):
+        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0:
             return BY_ACK if sk.waited_bytes > 0 else NOBODY
     return BY_TIMER if sk.waited_bytes > 0 else NOBODY
 

@@ -74,7 +74,7 @@ def message() -> list[Strip]:
         Strip("bio_vec", [(1, owner, at.format(*place)) for owner, *place in array],
               f"an array of {len(array)}: header and trailer in slab memory, payload in a page of its own"),
         Strip("frag", [(1, kind, at.format(*place)) for kind, *place in frags],
-              "the same three numbers; but a frag holds a reference, so header and trailer now are page fragments"),
+              "three such numbers; but a frag holds a reference, so header and trailer now are page fragments"),
         Strip("skb", slots, f"{skb.size_bytes} bytes in {len(frags)} of {MAX_SKB_FRAGS} slots; then a new skb begins"),
         Strip("truesize", charged,
               f"charged: {skb.truesize} bytes; kept from being freed: {pinned_bytes} bytes of pages"),

@@ -107,7 +107,7 @@ def test_nodelay_set_later_lets_out_what_nagle_holds_and_what_a_cork_does():
         (True, False, [200, 120], 0, 0, NOBODY),
         (False, False, [MSS + 300], 0, 0, NOBODY),
         (False, False, [MSS + 300, 50], 0, 50, BY_ACK),
-        (True, False, [MSS + 300], MSG_MORE, 300, BY_TIMER),
+        (True, False, [MSS + 300], MSG_MORE, 300, BY_ACK),
         (False, True, [MSS + 300], 0, 300, BY_TIMER),
     ],
 )
