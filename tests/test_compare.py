@@ -15,7 +15,7 @@ from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel.profiles import PROFILES
 
-OUTCOMES = {"delivered", "corrupt bytes", "short send", "refused (-EIO)"}
+OUTCOMES = {"delivered", "corrupt bytes", "short send", "short, wrong bytes", "refused (-EIO)"}
 
 
 def as_json(*arguments):
@@ -63,7 +63,7 @@ def test_what_must_hold_in_every_row(caller, profile):
         assert counts["sends"] >= 1 and counts["kmallocs"] == counts["kfrees"]
         assert counts["frag_allocs"] == counts["frag_frees"] or profile == "6.12+v3"
         assert (row["outcome"] == "refused (-EIO)") == (counts["sent_bytes"] == 0)
-        assert (counts["eio"] > 0) == (row["outcome"] in ("refused (-EIO)", "short send"))
+        assert (counts["eio"] > 0) == (row["outcome"] in ("refused (-EIO)", "short send", "short, wrong bytes"))
         if row["alternative"] == "plain_copy":
             assert (row["outcome"], counts["copied_bytes"], counts["sends"]) == ("delivered", total, len(messages))
         assert len(row["calls"]) == counts["sends"]

@@ -11,7 +11,7 @@ that a sendmsg looked at its backlog. Without rows nothing changes, and nothing 
 from splicelab._jit import jit
 from splicelab.kernel.memory import unsigned
 from splicelab.kernel.skb import free_skb, split_skb
-from splicelab.kernel.tcp_output import push_pending, transmit
+from splicelab.kernel.tcp_output import is_held, push_pending, transmit
 from splicelab.kernel.wire import deliver
 from splicelab.kernel.world import ACK, NAGLE_CORK, NONE, TRANSMIT, log
 
@@ -98,16 +98,18 @@ def finish(w):
 
 
 @jit
-def find_release(w):
-    """Note how many bytes wait now that the last call has returned; return what they wait for, if nobody sends more.
+def find_release(w, call_seq):
+    """Note how many bytes wait now that the last call, from ``call_seq`` on, has returned; return what they wait for.
 
-    Where something is in flight, its ACK pushes what waits, unless it is corked. Else the timer does: the bytes have
-    waited for it too where the schedule ACKs, at this moment, what nothing else can have sent.
+    An ACK pushes them: what Nagle or the window hold, and what the call itself left behind when it sent a part, whose
+    ACK is still to come. That of earlier calls may have come before. The cork waits for more data, MORE too, and else
+    for the timer: also where the schedule ACKs, at this moment, what nothing else can have sent.
     """
     sk = w.sock[0]
     if sk.snd_nxt < sk.write_seq or sk.waited_calls != sk.calls:
         sk.waited_bytes = sk.write_seq - sk.snd_nxt
-        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0:
+        is_late = sk.packets_out >= sk.cwnd or sk.snd_nxt > call_seq or is_held(w, True, sk.nonagle)
+        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0 and is_late:
             return BY_ACK if sk.waited_bytes > 0 else NOBODY
     return BY_TIMER if sk.waited_bytes > 0 else NOBODY
 

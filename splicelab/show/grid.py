@@ -7,14 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from splicelab.evidence.counted.matrix import KEPT, NOT_EXPRESSIBLE, SHORT_AND_WRONG
+from splicelab.evidence.counted.matrix import KEPT, NOT_EXPRESSIBLE
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.
 FILL = dict.fromkeys(("delivered", *KEPT), "#CFE8D5") | dict.fromkeys(("short send", "short"), "#F9DDB1")
 GREENS = "#E9F5EC", "#CFE8D5", "#9CCBA8"
-SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", SHORT_AND_WRONG, "broken"), "#E9A3A3")
+SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", "short, wrong bytes", "broken"), "#E9A3A3")
 FILL |= SILENT | {"refused (-EIO)": "#F9DDB1", NOT_EXPRESSIBLE: "#EDEDED"}
 ROOM = 96  # characters across all columns
 LABELS = {name: owner.label for name, owner in OWNERS.items()} | {"page": "page cache"}

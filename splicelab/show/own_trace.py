@@ -17,7 +17,7 @@ class OwnTraceDrawing(Drawing):
         self.figure, (shapes, waits) = new_figure(9.5, 4.2, 1, 2, width_ratios=[5, 2])
         shapes.set(xlim=(0, 1), ylim=(ROWS - 0.3, -0.7), xticks=[], yticks=[])
         shapes.set_title("orange: taken for slab, blue: pages", fontweight="normal", fontsize=9.5)
-        shapes.set_xlabel(axis_label("messages: a block a segment, a gap a call's end", RECORDED))
+        shapes.set_xlabel(axis_label("messages: a block a piece, a gap a call's end", RECORDED))
         shapes.spines[:].set_visible(False)
         self.words, self.blocks = [], []
         for row in range(ROWS):

@@ -36,7 +36,7 @@ OWNERS = {
     "user": Owner("user page", "#8CCBF2", "black"),
     "page_frag": Owner("page fragment", "#3DB88C", "black"),
     "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),
-    "skb": Owner("skb head", "#E69F00", "black"),
+    "skb": Owner("skb", "#E69F00", "black"),
     "copied": Owner("copied bytes", "#4D4D4D", "white"),
     "free": Owner("free", "#EDEDED", "black"),
     "other": Owner("somebody else's", "#5E3C99", "white"),

@@ -108,6 +108,7 @@ def test_nodelay_set_later_lets_out_what_nagle_holds_and_what_a_cork_does():
         (False, False, [MSS + 300], 0, 0, NOBODY),
         (False, False, [MSS + 300, 50], 0, 50, BY_ACK),
         (True, False, [MSS + 300], MSG_MORE, 300, BY_ACK),
+        (True, False, [MSS, 300], MSG_MORE, 300, BY_TIMER),
         (False, True, [MSS + 300], 0, 300, BY_TIMER),
     ],
 )
@@ -117,8 +118,9 @@ def test_what_waits_when_all_calls_have_returned_and_for_what(nodelay, corked, s
     set_nodelay(w, nodelay)
     set_cork(w, corked)
     for size_bytes in sizes:
+        call_seq = w.sock[0].write_seq
         send(w, (buffer(w, PAGE), size_bytes), flags=flags)
-    assert find_release(w) == release and w.sock[0].waited_bytes == unsent
+    assert find_release(w, call_seq) == release and w.sock[0].waited_bytes == unsent
     finish(w)
     assert sum(row[0] for row in sent(w)) == sum(sizes)
 
@@ -128,7 +130,7 @@ def test_a_shut_window_waits_for_an_ack_also_without_nagle():
     start_schedule(w, 2, 0, 0)
     set_nodelay(w, True)
     send(w, (buffer(w, 4 * PAGE), 3 * MSS))
-    assert find_release(w) == BY_ACK and w.sock[0].waited_bytes == MSS
+    assert find_release(w, w.sock[0].write_seq) == BY_ACK and w.sock[0].waited_bytes == MSS
 
 
 def test_the_end_of_a_file_pushes_what_was_announced_and_nothing_else():

@@ -21,8 +21,6 @@ MESSAGES = 3
 # A stack mapped by vmalloc (Debian's kernels have it so) has no page that bvec_set_virt could find: a fact, not a run.
 VMALLOC_STACK = "vmalloc'd stack"
 NOT_EXPRESSIBLE = "not expressible"
-ENDS = {"corrupt bytes": "silently wrong", "short send": "short"}  # the matrix's words for outcomes that have others
-SHORT_AND_WRONG = "short, wrong bytes"  # a message may end short, and what left before may be wrong all the same
 KEPT = ("spliced", "copied", "slab copied, rest spliced")
 FATES = {"fresh memory": "freed", "same memory again": "rewritten"}
 WITHOUT = "no flag,\nor no SG"  # whatever the kernel
@@ -103,7 +101,7 @@ def _end(caller: Caller, kernel: str, header: str, trailer: str, given: dict) ->
         return NOT_EXPRESSIBLE, 0
     given = {**given, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
     tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
-    ended = SHORT_AND_WRONG if tally.short_sends and tally.corrupt_bytes else ENDS.get(tally.outcome, tally.outcome)
+    ended = {"corrupt bytes": "silently wrong", "short send": "short"}.get(tally.outcome, tally.outcome)
     if ended == "delivered":
         ended = "copied" if not tally.spliced_bytes else KEPT[2] if tally.copied_bytes else "spliced"
     return ended, tally.copied_bytes

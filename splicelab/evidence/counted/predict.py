@@ -73,13 +73,13 @@ class Sender:
             w.ack[row] = (call, flush, first_byte + acked_bytes)
         kernel.reset_tally(w)
         for call in message.calls:
-            w.sock[0].waited_calls = kernel.NONE
+            w.sock[0].waited_calls, call_seq = kernel.NONE, w.sock[0].write_seq
             getattr(self, call[0])(*call[1:])
             if message.receiver_reads == "after_each_call":
                 read_all(w)
         if look is not None:
             look(w)
-        waited = {"released_by": RELEASED_BY[find_release(w)], "unsent_bytes": int(w.sock[0].waited_bytes)}
+        waited = {"released_by": RELEASED_BY[find_release(w, call_seq)], "unsent_bytes": int(w.sock[0].waited_bytes)}
         finish(w)
         tally = w.tally[0]
         sent_bytes = w.sock[0].write_seq - first_byte

@@ -22,7 +22,8 @@ class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
     @property
     def ending(self) -> str:
         """How the messages ended, in short: delivered, or what went wrong first."""
-        wrong = {"refused (-EIO)": self.refused, "short send": self.short_sends, "corrupt bytes": self.corrupt_bytes}
+        short = "short, wrong bytes" if self.corrupt_bytes else "short send"  # what left before it ended may be wrong
+        wrong = {"refused (-EIO)": self.refused, short: self.short_sends, "corrupt bytes": self.corrupt_bytes}
         return next((words for words, count in wrong.items() if count), "broken" if self.broke else "delivered")
 
     @property
