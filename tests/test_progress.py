@@ -32,6 +32,13 @@ def test_a_short_action_says_nothing(monkeypatch):
     assert goes_through(monkeypatch, Watched(), 60).strip() == ""
 
 
+def test_within_a_bar_there_is_no_other(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Watched())
+    for _ in progress.progress("outer", range(1)):
+        assert progress.progress("inner", range(3)).disable
+    assert not progress.progress("next", range(3)).disable
+
+
 @pytest.mark.parametrize("delay_s", [0, 60])
 def test_a_pipe_sees_nothing(monkeypatch, delay_s):
     assert goes_through(monkeypatch, io.StringIO(), delay_s) == ""
