@@ -114,7 +114,7 @@ def test_words_say_what_is_drawn():
         "caller: 1 call → sendmsg acts: copies 4 bytes → skb: 1 skb, 3 frags → wire: lost, sent again → "
         "ACK: drops 3 refs",
         "header: kernel stack, 16 bytes, by reference, its bytes may change before the ACK",
-        "payload: page cache, 4,096 bytes, by reference",
+        "payload: page, 4,096 bytes, by reference",
         "trailer: slab object, 4 bytes, copied into a page fragment",
     ]
 

@@ -60,6 +60,5 @@ def test_the_place_of_a_piece_decides_how_its_refusal_is_heard():
     picture = plot(ends, "owner of the trailer")
     assert_legible(picture.figure)
     assert picture.text == (
-        "slab object: slab object: refused (-EIO); page cache: refused (-EIO)\n"
-        "page cache: slab object: short; page cache: spliced"
+        "slab object: slab object: refused (-EIO); page: refused (-EIO)\npage: slab object: short; page: spliced"
     )

@@ -17,7 +17,7 @@ GREENS = "#E9F5EC", "#CFE8D5", "#9CCBA8"
 SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", "short, wrong bytes", "broken"), "#E9A3A3")
 FILL |= SILENT | {"refused (-EIO)": "#F9DDB1", NOT_EXPRESSIBLE: "#EDEDED"}
 ROOM = 96  # characters across all columns
-LABELS = {name: owner.label for name, owner in OWNERS.items()} | {"page": "page cache"}
+LABELS = {name: owner.label for name, owner in OWNERS.items()}
 
 
 def _words(end: Tally | str) -> str:

@@ -32,7 +32,7 @@ OWNERS = {
     "slab": Owner("slab object", "#D55E00", "black"),
     "stack": Owner("kernel stack", "#CC79A7", "black"),
     "static": Owner("static data", "#F0E442", "black"),
-    "page_cache": Owner("page cache", "#005C94", "white"),
+    "page_cache": Owner("page", "#005C94", "white"),
     "user": Owner("user page", "#8CCBF2", "black"),
     "page_frag": Owner("page fragment", "#3DB88C", "black"),
     "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),

@@ -85,8 +85,8 @@ class Trace(Result):
             end = next((words for name, words in ENDS.items() if (name, piece.address) in seen), "own reference put")
             if piece.role == "payload":
                 end = "kept"
-            elif way == "by reference" and memory == "slab" and end == "own reference put":
-                end = "kfree by callback"
+            elif memory == "slab" and end == "own reference put":  # an object has none
+                end = "kfree by callback" if way == "by reference" else "kept"
             held = frag.kind if frag else ""
             told.append(Column(piece.role, memory, piece.size_bytes, piece.position, way, held, end))
         return _shortened(told)
@@ -161,7 +161,7 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     siw · copy_in_stack · 6.12+v3: delivered
     caller: 1 call → sendmsg acts: copies 20 bytes → skb: 1 skb, 3 frags → wire: 1 segment → ACK: drops 3 refs
     header: slab object, 16 bytes, copied into a page fragment
-    payload: page cache, 4,096 bytes, by reference
+    payload: page, 4,096 bytes, by reference
     trailer: slab object, 4 bytes, copied into a page fragment
     """
     shape = pick_caller(caller)
