@@ -110,6 +110,11 @@ def send_here(way: str, buffer_bytes: int, send_bytes: int, library: str = "") -
         return (time.perf_counter_ns() - start_ns) / buffers
 
 
+def several(measure: Callable[..., float], *given) -> list[float]:
+    """Return what a function measures, once for each of several connections."""
+    return [measure(*given) for _ in range(CONNECTIONS)]
+
+
 def ours(way: str, buffer_bytes: int, send_bytes: int, library: str = "") -> list[float]:
     """Return what `send_here` does on each of several connections, from a process of its own."""
     command = [sys.executable, "-m", "bench.live", json.dumps([way, buffer_bytes, send_bytes, library])]
@@ -143,11 +148,9 @@ def iperf3(options: list[str], buffer_bytes: int, send_bytes: int) -> float:
 
 def sides(way: str, reference: str, buffer_bytes: int, send_bytes: int, library: str) -> dict[str, Callable]:
     """Return what measures a row, by name: each call returns the ns that a buffer took on several connections."""
-    if reference == IN_C:
-        theirs = partial(ours, way, buffer_bytes, send_bytes, library)
-    else:
-        one = partial(iperf3, OPTIONS[reference], buffer_bytes, send_bytes)
-        theirs = lambda: [one() for _ in range(CONNECTIONS)]  # noqa: E731
+    theirs = partial(ours, way, buffer_bytes, send_bytes, library)
+    if reference != IN_C:
+        theirs = partial(several, iperf3, OPTIONS[reference], buffer_bytes, send_bytes)
     return {"reference": theirs, "kernel": partial(ours, way, buffer_bytes, send_bytes), "reference" + AGAIN: theirs}
 
 
@@ -180,4 +183,4 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
 
 
 if __name__ == "__main__":
-    print([send_here(*json.loads(sys.argv[1])) for _ in range(CONNECTIONS)] if sys.argv[1:] else run())
+    print(several(send_here, *json.loads(sys.argv[1])) if sys.argv[1:] else run())

@@ -16,8 +16,8 @@ def is_watched() -> bool:
 def progress(what: str, items: Iterable | None = None, **options):
     """Return tqdm's bar over items, or over a ``total``: gone at the end, and not there at all for a short action.
 
-    Within another bar's action there is none: a notebook would keep its last line. ``options`` are tqdm's.
+    Bars within bars share one line: a notebook cannot go up to another. ``options`` are tqdm's.
     """
     from tqdm import tqdm
 
-    return tqdm(items, what, delay=DELAY_S, leave=False, disable=bool(tqdm._instances) or not is_watched(), **options)
+    return tqdm(items, what, delay=DELAY_S, leave=False, position=0, disable=not is_watched(), **options)

@@ -32,11 +32,18 @@ def test_a_short_action_says_nothing(monkeypatch):
     assert goes_through(monkeypatch, Watched(), 60).strip() == ""
 
 
-def test_within_a_bar_there_is_no_other(monkeypatch):
-    monkeypatch.setattr("sys.stderr", Watched())
-    for _ in progress.progress("outer", range(1)):
-        assert progress.progress("inner", range(3)).disable
-    assert not progress.progress("next", range(3)).disable
+def test_bars_within_bars_share_one_line_also_after_one_that_was_broken_off(monkeypatch):
+    stream = Watched()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(progress, "DELAY_S", 0)
+    outer = progress.progress("outer", range(2), mininterval=0)
+    for _ in outer:
+        list(progress.progress("inner", range(3), mininterval=0))
+        break  # it stays open, as after an interrupt
+    list(progress.progress("next", range(3), mininterval=0))
+    said = stream.getvalue()
+    assert all(f"{name}:   0%" in said for name in ("outer", "inner", "next"))
+    assert "\n" not in said and "\x1b[A" not in said
 
 
 @pytest.mark.parametrize("delay_s", [0, 60])

@@ -108,8 +108,8 @@ def find_release(w, call_seq):
     sk = w.sock[0]
     if sk.snd_nxt < sk.write_seq or sk.waited_calls != sk.calls:
         sk.waited_bytes = sk.write_seq - sk.snd_nxt
-        is_late = sk.packets_out >= sk.cwnd or sk.snd_nxt > call_seq or is_held(w, True, sk.nonagle)
-        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0 and is_late:
+        needs_ack = sk.packets_out >= sk.cwnd or sk.snd_nxt > call_seq or is_held(w, True, sk.nonagle)
+        if sk.packets_out > 0 and (sk.nonagle & NAGLE_CORK) == 0 and needs_ack:
             return BY_ACK if sk.waited_bytes > 0 else NOBODY
     return BY_TIMER if sk.waited_bytes > 0 else NOBODY
 
