@@ -14,5 +14,4 @@ from splicelab.show import (
     own_trace,
     replay,
     timeline,
-    waiting,
 )

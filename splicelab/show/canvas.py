@@ -20,13 +20,16 @@ class Drawing:
     The constructor gets the first result, and makes room for all that may take its place. The layout is made once,
     right after it, and is then frozen: axis limits and labels are set there, and a moving title or tick label holds its
     longest text there. Artists are not added or removed in `update`: make as many as are ever needed.
+
+    Where nothing stays there is no constructor, and `update` makes the figure anew.
     """
 
     figure: Figure
     moving: Iterable[Artist] = ()  # in the order in which they are drawn
 
     def __init__(self, result: Result):
-        """Draw what stays."""
+        """Draw what stays: nothing."""
+        self.update(result)
 
     def update(self, result: Result) -> None:
         """Change the moving artists to show this result."""
@@ -65,8 +68,8 @@ class LiveCanvas:
 
     def png(self, result: Result) -> bytes:
         """Picture of `result`; anything raised by the drawing passes through, and the next picture is whole again."""
-        figure, canvas = self.drawing.figure, self.drawing.figure.canvas
         self.drawing.update(result)
+        figure, canvas = self.drawing.figure, self.drawing.figure.canvas
         # Artists report a change to their figure, animated ones do not: stale means that the background has changed
         # (dpi, limits, a title, any artist that does not move).
         if self.background is None or figure.stale:

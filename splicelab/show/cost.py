@@ -1,17 +1,17 @@
 """Time in pictures: what one copy, one allocation, one reference take, and what counted ones of them add up to."""
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from splicelab.evidence.timed.timing import is_disturbed
 from splicelab.evidence.timed.unit_costs import COMMON, Estimate, UnitCosts
 from splicelab.evidence.timed.unit_loops import HEATS
+from splicelab.show.bars import stack_bars
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import TIMED, axis_label, new_figure
 
-# Kinds of events; no colour of an owner of memory. The rest is common to all and grey.
-KINDS = {"copies": "#3B4A5A", "kmalloc + kfree": "#A6636B", "fragments": "#8FA3B5"}
-KINDS |= {"page references": "#B9A44C", "cold lines": "#6F5E8C", COMMON: "#D9D9D9"}
+# Kinds of events; no colour of an owner of memory. What is common to all is grey, and comes first.
+KINDS = {COMMON: "#D9D9D9", "cold lines": "#6F5E8C", "page references": "#B9A44C"}
+KINDS |= {"fragments": "#8FA3B5", "kmalloc + kfree": "#A6636B", "copies": "#3B4A5A"}
 FILLS = {"hot": "#3B4A5A", "cold": "white"}
 
 
@@ -20,12 +20,12 @@ class Dots(Drawing):
     """A row an operation on a log scale: a thin mark a process, a dot the median, filled unless the data were cold."""
 
     def __init__(self, result: UnitCosts):
-        self.figure, _ = new_figure(8.5, 4.6)
+        self.figure, self.axes = new_figure(8.5, 4.6)
         self.update(result)
 
     def update(self, result: UnitCosts) -> None:
         """Draw these costs anew: their range differs from machine to machine."""
-        (axes,) = self.figure.axes
+        axes = self.axes
         axes.clear()
         rows = {name: name.removesuffix(" hot").removesuffix(" cold") for name in result.samples_ns}
         names = list(dict.fromkeys(rows.values()))
@@ -36,9 +36,8 @@ class Dots(Drawing):
             axes.plot(median, row, "o", mec="black", mfc=FILLS["cold" if "cold" in name else "hot"], ms=6)
             axes.text(high * 1.15, row, f"{median:.2g}" if median < 100 else f"{median:,.0f}", va="center", fontsize=9)
         least, *_, most = sorted(ns for samples in result.samples_ns.values() for ns in samples)
-        axes.set(
-            xscale="log", xlim=(least / 2, 6 * most), ylim=(len(names) - 0.4, -0.6), xlabel=axis_label("ns each", TIMED)
-        )
+        axes.set(xscale="log", xlim=(least / 2, 6 * most), ylim=(len(names) - 0.4, -0.6))
+        axes.set_xlabel(axis_label("ns each", TIMED))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(range(len(names)), names)
@@ -54,20 +53,15 @@ class Dots(Drawing):
 class Stacks(Drawing):
     """A bar a way to send: first what all have in common, then its own, a colour a kind of event."""
 
-    @classmethod
-    def picture(cls, result: Estimate) -> Figure:
-        """Return the figure of these ways."""
+    def update(self, result: Estimate) -> None:
+        """Draw these ways."""
         parts = result.parts()
-        rows, left = range(len(parts)), parts[COMMON] * 0
-        figure, axes = new_figure(8.5, 1.5 + 0.4 * len(parts))
-        for kind in (kind for kind in reversed(KINDS) if kind in parts and parts[kind].any()):
-            axes.barh(rows, parts[kind], 0.6, left, color=KINDS[kind], label=kind)
-            left = left + parts[kind]
-        for row, total in zip(rows, left, strict=True):
+        self.figure, axes = new_figure(8.5, 1.5 + 0.4 * len(parts))
+        totals = stack_bars(axes, parts, KINDS)
+        for row, total in enumerate(totals):
             axes.text(total, row, f" {total:,.0f}", va="center")
-        axes.set_yticks(rows, [name.replace("_", " ") for name in parts.index])
-        axes.set(xlim=(0, 1.1 * left.max()), ylim=(len(parts) - 0.4, -0.6))
+        axes.set_yticks(range(len(parts)), [name.replace("_", " ") for name in parts.index])
+        axes.set_xlim(0, 1.1 * totals.max())
         axes.set_xlabel("ns a message (estimated from timed unit costs)")
         axes.set_title(result.decides.replace("_", " "), fontsize=10)
-        figure.legend(fontsize=9, loc="outside lower center", ncols=len(KINDS))
-        return figure
+        self.figure.legend(fontsize=9, loc="outside lower center", ncols=len(KINDS))

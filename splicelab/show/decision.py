@@ -1,11 +1,12 @@
 """The decision in pictures: scores and what they are made of, what would move them, and where who comes first."""
 
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 
 from splicelab.evidence.debate.criteria import FAMILIES
 from splicelab.evidence.debate.decide import MOST_WEIGHT, Decision
 from splicelab.evidence.debate.phases import NEVER, Phases
+from splicelab.show.bars import stack_bars
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.grid import new_cells, put_cell
 from splicelab.show.style import new_figure
@@ -31,28 +32,18 @@ LABELS |= {"flag_ignored": "share of sockets that ignore the flag", "ack_delay_m
 class Ranking(Drawing):
     """Left a bar an alternative with its interval, less is better; right how a weight moves the lead of the first."""
 
-    def __init__(self, result: Decision):
-        self.figure, _ = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
+    def update(self, result: Decision) -> None:
+        """Draw this decision: alternatives change their order, and some are left out."""
+        self.figure, (bars, moves) = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
         self.figure.set_layout_engine(None)  # the same whatever the labels are
         self.figure.subplots_adjust(left=0.15, right=0.985, bottom=0.27, top=0.98, wspace=0.48)
-
-    def update(self, result: Decision) -> None:
-        """Draw this decision anew: alternatives change their order, and some are left out."""
-        bars, moves = self.figure.axes
-        for axes in (bars, moves):
-            axes.clear()
         table, parts = result.table, result.parts.loc[result.table.index]
-        rows, left = np.arange(len(table)), np.zeros(len(table))
-        for family, (words, colour) in LOOKS.items():
-            widths = parts[list(FAMILIES[family])].sum(axis=1).to_numpy()
-            if widths.any():
-                bars.barh(rows, widths, 0.6, left, color=colour, label=words)
-            left += widths
-        bars.hlines(rows, table.low, table.high, color="black", lw=1.2)
-        bars.set_yticks(rows, [f"{row.place}. {name.replace('_', ' ')}" for name, row in table.iterrows()])
-        bars.set(
-            xlim=(0, None), ylim=(len(rows) - 0.4, -0.6), xlabel="score, less is better (counted, estimated, posted)"
-        )
+        families = {words: parts[list(FAMILIES[family])].sum(axis=1) for family, (words, _) in LOOKS.items()}
+        stack_bars(bars, pd.DataFrame(families), dict(LOOKS.values()))
+        bars.hlines(range(len(table)), table.low, table.high, color="black", lw=1.2)
+        places = [f"{row.place}. {name.replace('_', ' ')}" for name, row in table.iterrows()]
+        bars.set_yticks(range(len(table)), places)
+        bars.set(xlim=(0, None), xlabel="score, less is better (counted, estimated, posted)")
         bars.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=2)
         change = result.would_change
         change = change.loc[change[["lead_at_0", "lead_at_most"]].diff(axis=1).iloc[:, -1].abs().sort_values().index]
@@ -69,9 +60,8 @@ class Ranking(Drawing):
 class PhaseMap(Drawing):
     """A cell a sender: who comes first in it; hatched where others are as good within what is uncertain."""
 
-    @classmethod
-    def picture(cls, result: Phases) -> Figure:
-        """Return the figure of one map."""
+    def update(self, result: Phases) -> None:
+        """Draw a map."""
         axes = new_cells(result.table, LABELS[result.table.columns.name], 0.42)
         axes.set_ylabel(LABELS[result.table.index.name])
         axes.xaxis.set_major_formatter(lambda place, _: f"{result.table.columns[int(place)]:,g}")
@@ -81,4 +71,4 @@ class PhaseMap(Drawing):
             words = SHORT.get(name, name) + (f" +{same}" if same else "")
             put_cell(axes, row, col, words, FILLS.get(name, "white"), same > 0)
         axes.set_title("first by score; hatched: +n others are as good", fontsize=10)
-        return axes.figure
+        self.figure = axes.figure

@@ -72,7 +72,8 @@ class FragPage(Drawing):
 class PinnedPanels(Drawing):
     """A panel a circumstance, a row an allocator, a column a number in flight."""
 
-    def __init__(self, result: PinnedMap):
+    def update(self, result: PinnedMap) -> None:
+        """Draw a map."""
         results = {title: table.droplevel(0) for title, table in result.table.groupby("circumstance", sort=False)}
         height_in = 1.5 + 0.34 * max(map(len, results.values()))
         self.figure, panels = new_figure(9.5, height_in, 1, len(results), sharey=True, squeeze=False)

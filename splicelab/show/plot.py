@@ -11,9 +11,9 @@ from splicelab.evidence.counted.patterns import Seen
 from splicelab.evidence.counted.timeline import timeline
 from splicelab.evidence.timed.unit_costs import Estimate
 from splicelab.result import Result
+from splicelab.show.bars import small_multiples
 from splicelab.show.grid import grid
 from splicelab.show.lifetime import rates
-from splicelab.show.many import small_multiples
 from splicelab.show.message import beside, seen_grid
 from splicelab.show.removal import before_after, trains
 from splicelab.show.timeline import over_pages
