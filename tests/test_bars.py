@@ -4,7 +4,8 @@ import pytest
 from legible import assert_legible
 
 from splicelab.evidence.counted.compare import compare
-from splicelab.show.bars import BAD, GOOD, Bars
+from splicelab.show.bars import Bars
+from splicelab.show.sketch import DANGER, GOOD
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_drawing_forgets_the_comparison_before():
     drawing = Bars(comparison)
     drawing.update(comparison)
     assert [(e.get_text(), e.get_color()) for e in drawing.endings][3:5] == [
-        ("refused (-EIO)", BAD),
+        ("refused (-EIO)", DANGER),
         ("delivered", GOOD),
     ]
     drawing.update(compare("iscsi_tcp", 4096))

@@ -7,7 +7,7 @@ from splicelab import own_trace
 from splicelab.evidence.recorded.own_messages import MORE, WAITS_FOR
 from splicelab.evidence.recorded.own_trace import STORED
 from splicelab.evidence.recorded.trace_lines import COLUMNS
-from splicelab.show.own_trace import OwnTraceDrawing
+from splicelab.show.recorded import OwnTraceDrawing
 
 
 @pytest.fixture

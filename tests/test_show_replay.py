@@ -6,7 +6,7 @@ from matplotlib.text import Text
 
 from splicelab import compare, load_callers, plot
 from splicelab.evidence.recorded.replay import by_operation, replay
-from splicelab.show.replay import OTHER, ReplayDrawing
+from splicelab.show.recorded import ReplayDrawing
 from splicelab.show.sketch import DANGER
 
 CASES = [(name, size_bytes) for name, found in by_operation().items() for size_bytes in {size for _, size in found}]
@@ -20,12 +20,12 @@ def test_a_replay_is_legible(name, payload_bytes):
 def test_what_differs_is_red_and_the_next_operation_is_not():
     drawing = ReplayDrawing(replay("drbd write", 4096))
     drawing.update(replay("drbd write", 4096))
-    assert [text.get_text() for text in drawing.lines[1] if text.get_color() == OTHER and text.get_text()] == [
+    assert [text.get_text() for text in drawing.lines[1] if text.get_color() == DANGER and text.get_text()] == [
         "2 x copy 16   model: no call",
         "1 x copy 24   model: no call",
     ]
     drawing.update(replay("nvmet_tcp read", 4096))
-    assert OTHER not in {text.get_color() for text in (*drawing.lines[0], *drawing.lines[1], *drawing.sums)}
+    assert DANGER not in {text.get_color() for text in (*drawing.lines[0], *drawing.lines[1], *drawing.sums)}
 
 
 def test_all_callers_by_all_alternatives_on_one_page():

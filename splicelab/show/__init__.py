@@ -11,7 +11,6 @@ from splicelab.show import (
     live,
     message,
     microscope,
-    own_trace,
-    replay,
+    recorded,
     timeline,
 )

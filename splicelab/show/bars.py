@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.sketch import DANGER, INK
-from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
+from splicelab.show.sketch import DANGER, GOOD, INK
+from splicelab.show.style import COUNTED, OWNERS, PLAIN, Picture, axis_label, new_figure
 
 # Words for what is shown, and the counters whose sum it is: in the bars of one comparison, and where there are many.
 SHOWN = {
@@ -25,7 +25,7 @@ COLUMNS, MEASURES = 4, {
     "calls": ("sends",), "copied": ("copied_bytes",), "pushes": ("tcp_push",), "skbs": ("skbs",),
     "pinned": ("pinned_peak_bytes",),
 }  # fmt: skip
-GOOD, BAD, PLAIN, CHOSEN = "#1B7837", "#B2182B", "#9AA5B1", "#33404D"
+CHOSEN = "#33404D"
 FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#666666"
 WAYS = {  # what is held: black dots and dashes let the line below them be seen
     "copy_in_stack": {"color": FRAGMENT, "linewidth": 4},
@@ -92,7 +92,7 @@ class Bars(Drawing):
                 bar.set_width(count / longest)
                 number.set(x=count / longest + 0.06, text=f"{count:,}" if count < 100_000 else short(count))
         for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
-            ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else BAD)
+            ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else DANGER)
 
     @staticmethod
     def words(result: Comparison) -> str:

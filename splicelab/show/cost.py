@@ -7,7 +7,7 @@ from splicelab.evidence.timed.unit_costs import COMMON, Estimate, UnitCosts
 from splicelab.evidence.timed.unit_loops import HEATS
 from splicelab.show.bars import stack_bars
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import TIMED, axis_label, new_figure
+from splicelab.show.style import PLAIN, TIMED, axis_label, new_figure
 
 # Kinds of events; no colour of an owner of memory. What is common to all is grey, and comes first.
 KINDS = {COMMON: "#D9D9D9", "cold lines": "#6F5E8C", "page references": "#B9A44C"}
@@ -31,7 +31,7 @@ class Dots(Drawing):
         names = list(dict.fromkeys(rows.values()))
         for name, samples in result.samples_ns.items():
             row, (median, low, high) = names.index(rows[name]), result.cost(name)
-            axes.plot(samples, [row] * len(samples), "|", color="#9AA5B1", ms=7)
+            axes.plot(samples, [row] * len(samples), "|", color=PLAIN, ms=7)
             axes.hlines(row, low, high, color="black", lw=1.2)
             axes.plot(median, row, "o", mec="black", mfc=FILLS["cold" if "cold" in name else "hot"], ms=6)
             axes.text(high * 1.15, row, f"{median:.2g}" if median < 100 else f"{median:,.0f}", va="center", fontsize=9)

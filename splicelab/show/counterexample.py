@@ -1,6 +1,7 @@
 """A counterexample as a time line: who acts, what memory or caches hold then, and what has arrived."""
 
 from collections.abc import Iterator
+from itertools import count
 from textwrap import fill
 
 from matplotlib.figure import Figure
@@ -10,11 +11,10 @@ from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, 
 from splicelab.evidence.orders.search import Verdict, World
 from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, WRONG, Sketch
-from splicelab.show.style import Owner
+from splicelab.show.style import PLAIN, Owner
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
 TOP, ROW, LANE, BOXES, BYTE, WIDE = 91, 39, 71, 569, 29, 175  # pixels; of boxes where they begin and their widths
-PLAIN = "#9AA5B1"
 Boxes = list[tuple[str, str | Owner]]
 
 
@@ -32,11 +32,11 @@ class Counterexample(Sketch):
         steps = verdict.counterexample
         end = TOP + ROW * (len(steps) - 1)
         self.say(5, 11, f"{verdict.name.replace('_', ' ')}: {verdict.violation}", ha="left", points=11, weight="bold")
-        lanes = {actor: 38 for actor in ACTORS if actor in {step.actor for step in steps}}
-        for number, actor in enumerate(lanes):
-            lanes[actor] += LANE * number
-            self.say(lanes[actor], 58, actor.replace(" ", "\n"), points=9)
-            self.line(lanes[actor], TOP - 16, lanes[actor], end + 16, PLAIN, 0.8)
+        acting = {step.actor for step in steps}
+        lanes = dict(zip((actor for actor in ACTORS if actor in acting), count(38, LANE)))
+        for actor, x in lanes.items():
+            self.say(x, 58, actor.replace(" ", "\n"), points=9)
+            self.line(x, TOP - 16, x, end + 16, PLAIN, 0.8)
         queued = (frag.address for step in steps for skb in getattr(step.world, "queue", ()) for frag in skb.frags)
         first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
         for y, step in zip(range(TOP, end + 1, ROW), steps, strict=True):

@@ -9,7 +9,7 @@ from splicelab.evidence.debate.phases import NEVER, Phases
 from splicelab.show.bars import stack_bars
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.grid import new_cells, put_cell
-from splicelab.show.style import new_figure
+from splicelab.show.style import PLAIN, new_figure
 
 # Families of criteria; no colour of an owner of memory.
 LOOKS = {
@@ -45,13 +45,12 @@ class Ranking(Drawing):
         bars.set_yticks(range(len(table)), places)
         bars.set(xlim=(0, None), xlabel="score, less is better (counted, estimated, posted)")
         bars.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=2)
-        change = result.would_change
-        change = change.loc[change[["lead_at_0", "lead_at_most"]].diff(axis=1).iloc[:, -1].abs().sort_values().index]
-        ends, rows = change[["lead_at_0", "lead_at_most"]], np.arange(len(change))
-        moves.barh(rows, ends.max(axis=1) - ends.min(axis=1), 0.5, ends.min(axis=1), color="#9AA5B1")
-        moves.plot(change.lead_at_most, rows, "k|", ms=11)
+        ends = result.would_change[["lead_at_0", "lead_at_most"]]
+        ends, rows = ends.loc[ends.diff(axis=1).lead_at_most.abs().sort_values().index], range(len(ends))
+        moves.barh(rows, ends.max(axis=1) - ends.min(axis=1), 0.5, ends.min(axis=1), color=PLAIN)
+        moves.plot(ends.lead_at_most, rows, "k|", ms=11)
         moves.axvline(0, color="black", lw=1)
-        moves.set_yticks(rows, change.index)
+        moves.set_yticks(rows, ends.index)
         moves.margins(x=0.08)
         moves.set_xlabel(f"lead of the first at weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another comes first")
 

@@ -74,9 +74,8 @@ def explore(
 
 def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[str, str]) -> Widget:
     """Return the widget that ipywidgets makes of a shorthand, with its words; InputError where it cannot."""
-    widget, first = short, given.get(name, Parameter.empty)
-    if not isinstance(short, Widget):
-        widget = interactive.widget_from_abbrev(short, first)
+    first = given.get(name, Parameter.empty)
+    widget = short if isinstance(short, Widget) else interactive.widget_from_abbrev(short, first)
     if not isinstance(widget, ValueWidget) or isinstance(widget, fixed):
         raise InputError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
     if widget is not short and first is not Parameter.empty and widget.value != first:
@@ -91,9 +90,7 @@ def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[st
 class Explorer(VBox):
     """Controls over a picture over a note; a saved page shows the picture and text of the values it was left at."""
 
-    def __init__(
-        self, controls: Mapping[str, Widget], compute: Callable[..., Result], slow: bool = False, limits: Mapping = {}
-    ):
+    def __init__(self, controls: Mapping[str, Widget], compute: Callable[..., Result], slow: bool, limits: Mapping):
         self.controls = dict(controls)
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
         self._compute, self._limits, self._is_slow = compute, dict(limits), slow
@@ -153,17 +150,15 @@ class Explorer(VBox):
             except Exception as error:
                 self.error = error
                 said = f"<b>No picture for these values:</b> {escape(_sentence(error))}"
-                self._words.value = (
-                    f"<div role='alert' style='color: #a00'>{said}<br>Above is the picture of the values before.</div>"
-                )
+                above = "<br>Above is the picture of the values before."
+                self._words.value = f"<div role='alert' style='color: #a00'>{said}{above}</div>"
 
     def _repr_mimebundle_(self, **kwargs):
         """Add a crisp PNG and stable text: pages without a kernel, diffs and tests show these."""
         data = super()._repr_mimebundle_(**kwargs)
         with _drawing:
-            text = self.result.text
-            if self.error is not None:
-                text = f"no picture for these values: {_sentence(self.error)}"
+            failed = self.error is not None
+            text = f"no picture for these values: {_sentence(self.error)}" if failed else self.result.text
             readings = (f"{control.description}: {_reading(control)}" for control in self.controls.values())
             data["text/plain"] = f"Explorer: {', '.join(readings)}\n{text}"
             self._canvas.drawing.update(self.result)  # where the last one failed, it may be half drawn

@@ -12,12 +12,7 @@ from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 CELL_BYTES = 4
 OTHER, UNUSED, ACKED, ACKED_TOO, IN_FLIGHT, IN_FLIGHT_TOO = range(6)  # neighbours differ in shade
 COLOURS = ("#FFFFFF", OWNERS["free"].colour, "#BFBFBF", "#A6A6A6", OWNERS["page_frag"].colour, "#2FA379")
-WORDS = {
-    IN_FLIGHT: "in flight",
-    ACKED: "given back, its block is not",
-    UNUSED: "unused",
-    OTHER: "not this allocator's",
-}
+WORDS = {IN_FLIGHT: "in flight", ACKED: "given back, its block is not", UNUSED: "unused", OTHER: "not this allocator's"}
 LONGEST_BYTES, LIGHT_TEXT_KIB = 1 << 22, 800
 
 
@@ -39,10 +34,9 @@ class FragPage(Drawing):
 
     def __init__(self, filling: Filling):
         self.figure, (block, bars) = new_figure(9.5, 3.7, 1, 2, width_ratios=[3.4, 1])
-        block.set(xlim=(0, PAGE_SIZE), xticks=range(0, PAGE_SIZE + 1, 1024), yticks=range(WINDOW_PAGES))
+        block.set(xlim=(0, PAGE_SIZE), xticks=range(0, PAGE_SIZE + 1, 1024), yticks=range(WINDOW_PAGES), ylabel="page")
         block.set_title("the eight pages around the newest piece")
         block.set_xlabel(axis_label("byte of the page", COUNTED))
-        block.set_ylabel("page")
         gaps = block.hlines(np.arange(1, WINDOW_PAGES) - 0.5, 0, PAGE_SIZE, color="white", linewidth=3)
         extent = (0, PAGE_SIZE, WINDOW_PAGES - 0.5, -0.5)
         empty = np.zeros((WINDOW_PAGES, PAGE_SIZE // CELL_BYTES))

@@ -8,6 +8,7 @@ import numpy as np
 from splicelab.errors import one_of
 from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.patterns import observe
+from splicelab.evidence.counted.tally import Span
 from splicelab.kernel.frag import BIAS, FROM_THE_END, page_frag_alloc
 from splicelab.kernel.memory import FRAGMENT, PAGE_CACHE, alloc_pages, get_page
 from splicelab.kernel.slab import CLASSES, kfree, kmalloc, kmalloc_class
@@ -56,26 +57,28 @@ def memory() -> list[Strip]:
     ]  # fmt: skip
 
 
+def _entry(span: Span) -> tuple[float, str, str]:
+    """Return the box of a bio_vec or frag that points at a span."""
+    page, offset = divmod(span.address, PAGE_SIZE)
+    return 1, span.kind, f"page {page}, offset {offset}, {span.size_bytes} bytes"
+
+
 def message() -> list[Strip]:
     """Send header, page and trailer of siw: as the patch would take them, then from fragments on 6.12."""
     ways = (("copy_in_stack", "6.12+v3"), ("fix_callers", "6.12"))
     given, fixed = (trace_message("siw", *way, payload_bytes=PAGE_SIZE) for way in ways)
     skb, pinned_bytes = fixed.skbs[0], fixed.tally.pinned_peak_bytes
-    array, frags = (
-        [(span.kind, *divmod(span.address, PAGE_SIZE), span.size_bytes) for span in spans]
-        for spans in (given.pieces, skb.frags)
-    )
-    at = "page {}, offset {}, {} bytes"
-    slots = [(1, kind, f"{size_bytes}") for kind, *_, size_bytes in frags]
+    slots = [(1, frag.kind, f"{frag.size_bytes}") for frag in skb.frags]
     slots += [(1, "free", "")] * (MAX_SKB_FRAGS - len(slots))
     charged = [(2, "skb", f"skb itself: {skb.truesize - skb.size_bytes}")]
-    charged += [(max(size_bytes**0.2, 2), kind, f"data: {size_bytes}") for kind, *_, size_bytes in frags]
+    charged += [(max(frag.size_bytes**0.2, 2), frag.kind, f"data: {frag.size_bytes}") for frag in skb.frags]
     return [
-        Strip("bio_vec", [(1, owner, at.format(*place)) for owner, *place in array],
-              f"an array of {len(array)}: header and trailer in slab memory, payload in a page of its own"),
-        Strip("frag", [(1, kind, at.format(*place)) for kind, *place in frags],
+        Strip("bio_vec", [_entry(piece) for piece in given.pieces],
+              f"an array of {len(given.pieces)}: header and trailer in slab memory, payload in a page of its own"),
+        Strip("frag", [_entry(frag) for frag in skb.frags],
               "three such numbers; but a frag holds a reference, so header and trailer now are page fragments"),
-        Strip("skb", slots, f"{skb.size_bytes} bytes in {len(frags)} of {MAX_SKB_FRAGS} slots; then a new skb begins"),
+        Strip("skb", slots,
+              f"{skb.size_bytes} bytes in {len(skb.frags)} of {MAX_SKB_FRAGS} slots; then a new skb begins"),
         Strip("truesize", charged,
               f"charged: {skb.truesize} bytes; kept from being freed: {pinned_bytes} bytes of pages"),
     ]  # fmt: skip
@@ -86,8 +89,8 @@ def movement() -> list[Strip]:
     spliced, copied = (observe(how) for how in ("one splice", "one sendmsg"))
     more, apart = (observe("three sendmsg", how, acks_each_call=True) for how in ("MSG_MORE", "nothing"))
     frags = [(max(frag.size_bytes**0.3, 6), frag.kind, f"{frag.size_bytes} bytes") for frag in spliced.skbs[0].frags]
-    ends, calls, pushes = [skb.position + skb.size_bytes for skb in more.skbs], enumerate(more.tcp_calls, 1), []
-    for number, (flags, start, size_bytes) in calls:
+    ends, pushes = [skb.position + skb.size_bytes for skb in more.skbs], []
+    for number, (flags, start, size_bytes) in enumerate(more.tcp_calls, 1):
         left = sum(start < end <= start + size_bytes for end in ends)
         words = f"call {number}: {size_bytes} bytes{', MORE' * (flags & MSG_MORE > 0)}"
         pushes.append((1, PAPER, f"{words}\n{f'▲ {left} skb leaves' if left else '△ nothing leaves'}"))

@@ -12,7 +12,7 @@ from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figur
 USERS = {"the message": "slab", "another user": "other"}  # both slab memory, but not the message's
 FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OWNERS["other"].colour)
 LEFT, BLOCK, STEP, SQUARES = 272, 128, 62, 200
-LINES = (("-", "o", INK), ("--", "s", "#444444"), (":", "D", "#666666"), ("-.", "^", "#888888"))
+LINES = {"linestyle": ["-", "--", ":", "-."], "marker": list("osD^"), "color": [INK, "#444444", "#666666", "#888888"]}
 
 
 @shows(Life)
@@ -51,11 +51,11 @@ def rates(swept: dict[str, Rates]) -> Picture:
     """Draw several sweeps over the ACK delay, each with its 95 % intervals."""
     tables = {name: one.table for name, one in swept.items()}
     figure, axes = new_figure(9.5, 4)
+    axes.set_prop_cycle(**LINES)
     for number, (name, table) in enumerate(tables.items()):
-        look = dict(zip(("linestyle", "marker", "color"), LINES[number % len(LINES)], strict=True))
         spread = (table.share - table.low, table.high - table.share)
         x = np.arange(len(table)) + 0.06 * (number - len(tables) / 2)
-        axes.errorbar(x, table.share, spread, capsize=3, **look)
+        axes.errorbar(x, table.share, spread, capsize=3)
         axes.text(x[0] - 0.2, table.share.iloc[0], name, ha="right", va="center")  # there they are furthest apart
     _delay_axes(axes)
     axes.set_xlim(-1.6, None)

@@ -1,11 +1,10 @@
 """One message drawn from its pieces to the skbs that hold it; what kernels recorded beside what the model predicts."""
 
-from itertools import product
-
 import numpy as np
 
 from splicelab.evidence.counted.patterns import COUNTS, Seen
 from splicelab.kernel.world import MSG_MORE
+from splicelab.show.bars import short
 from splicelab.show.canvas import shows
 from splicelab.show.sketch import INK, PAPER, Sketch, scale
 from splicelab.show.style import COUNTED, RECORDED, Picture, new_figure
@@ -81,23 +80,23 @@ def beside(recorded: dict, predicted: dict) -> Picture:
 
 def seen_grid(sweep: dict[str, list[Seen]]) -> Picture:
     """Write the counts of each way of sending and each payload into a grid per kernel and counter; darker is more."""
-    kernels = list(dict.fromkeys(seen.scenario.kernel for row in sweep.values() for seen in row))
+    every = [seen for row in sweep.values() for seen in row]
+    kernels = list(dict.fromkeys(seen.scenario.kernel for seen in every))
     height_in = len(kernels) * (0.5 + 0.3 * len(sweep)) + 0.3
     shared = {"sharex": True, "sharey": True, "squeeze": False}
     figure, grid = new_figure(9.8, height_in, len(kernels), len(COUNTS), **shared)
     for panels, kernel in zip(grid, kernels, strict=True):
+        rows = [[seen for seen in row if seen.scenario.kernel == kernel] for row in sweep.values()]
+        sizes = [max(size for *_, size in seen.pieces) for seen in rows[0]]
         for axis, (title, count) in zip(panels, COUNTS.items(), strict=True):
-            rows = [[seen for seen in row if seen.scenario.kernel == kernel] for row in sweep.values()]
             values = [[count(seen.counters) for seen in row] for row in rows]
-            most = max(count(seen.counters) for row in sweep.values() for seen in row)  # of this counter, in any kernel
+            most = max(count(seen.counters) for seen in every)  # of this counter, in any kernel
             axis.imshow(np.log1p(values), cmap="Greys", vmin=0, vmax=2.2 * np.log1p(most) or 1, aspect="auto")
-            for (y, row), (x, _) in product(enumerate(values), enumerate(rows[0])):
-                short = f"{row[x]}" if row[x] < 1000 else f"{row[x] / 1000:.0f}k"
-                axis.text(x, y, short, ha="center", va="center", fontsize=9)
+            for (y, x), number in np.ndenumerate(values):
+                axis.text(x, y, short(number), ha="center", va="center", fontsize=9)
             axis.set_title(title if kernel == kernels[0] else "")
-            sizes = [max(size for *_, size in seen.pieces) for seen in rows[0]]
             axis.set_xticks(range(len(sizes)), [f"{size}" if size < 1024 else f"{size >> 10}K" for size in sizes])
         panels[0].set(yticks=range(len(sweep)), yticklabels=sweep, ylabel=f"Linux {kernel} ({COUNTED})")
     grid[-1][len(COUNTS) // 2].set_xlabel("bytes of payload")
-    worst = max((seen for row in sweep.values() for seen in row), key=lambda seen: len(seen.tcp_calls))
-    return Picture(figure, f"{sum(map(len, sweep.values()))} messages; most calls: {worst.text}")
+    worst = max(every, key=lambda seen: len(seen.tcp_calls))
+    return Picture(figure, f"{len(every)} messages; most calls: {worst.text}")

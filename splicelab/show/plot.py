@@ -15,7 +15,7 @@ from splicelab.show.bars import small_multiples
 from splicelab.show.grid import grid
 from splicelab.show.lifetime import rates
 from splicelab.show.message import beside, seen_grid
-from splicelab.show.removal import before_after, trains
+from splicelab.show.recorded import before_after, trains
 from splicelab.show.timeline import over_pages
 
 

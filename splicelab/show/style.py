@@ -18,6 +18,9 @@ STYLE = {
 }
 
 
+PLAIN = "#9AA5B1"  # a bar or line that is nobody's memory
+
+
 class Owner(NamedTuple):
     """How the memory of one owner is drawn: its words, its fill, and the colour of text on that fill."""
 

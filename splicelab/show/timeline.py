@@ -4,7 +4,7 @@ Every piece of memory has the same width, whatever its bytes; below it stands wh
 """
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise
 from textwrap import fill
 
 from splicelab.errors import InputError
@@ -33,14 +33,14 @@ class TimelineDrawing(Sketch):
         """Draw as many messages; InputError for one of more parts than the picture holds."""
         y = 10
         for row in result.rows:
-            self._draw_row(y, row)
-            y += 45 + LANE * len(_captions(row))
+            y = self._draw_row(y, row)
         words = f"{axis_label('bytes of one message, from its first to its last', COUNTED)}\n{KEY}"
         self.say((LEFT + RIGHT) / 2, y + 8, words, points=10)
         self.legend(y + 44, MARKS.values())
         return y + 60
 
-    def _draw_row(self, top, row: Row) -> None:
+    def _draw_row(self, top, row: Row) -> float:
+        """Draw one message below top; return where the next one begins."""
         calls, marks, skbs = row.happenings
         pieces = [0, *accumulate(piece.size_bytes for piece in row.trace.pieces)]
         edges = sorted({*pieces, *(first for _, first, _ in calls)})
@@ -48,7 +48,8 @@ class TimelineDrawing(Sketch):
             raise InputError(f"picture: more than {PARTS} pieces or skbs in one message")
         place = scale(edges, LEFT, RIGHT)
         self.say(LEFT, top, row.text, ha="left", points=11, weight="bold")
-        lanes = {caption: top + LANE * number + 46 for number, caption in enumerate(_captions(row))}
+        captions = ["calls", "pushes", "skbs", *["records above"] * (row.records is not None)]
+        lanes = dict(zip(captions, count(top + 46, LANE)))
         for caption, y in lanes.items():
             self.say(LEFT - 12, y, caption, ha="right", points=10)
 
@@ -73,10 +74,7 @@ class TimelineDrawing(Sketch):
                 put("records above", first, end, PAPER)
             if row.records.open_bytes:
                 put("records above", ends[-1], ends[-1] + row.records.open_bytes, PAPER, line=":")
-
-
-def _captions(row: Row) -> list[str]:
-    return ["calls", "pushes", "skbs", *["records above"] * (row.records is not None)]
+        return top + 45 + LANE * len(lanes)
 
 
 def over_pages(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Picture:
