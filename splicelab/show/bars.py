@@ -139,14 +139,12 @@ class Waiting(Drawing):
     def __init__(self, result: Held):
         self.figure, (held, copied) = new_figure(9.5, 3.3, 1, 2, width_ratios=[5, 2])
         held.set(xscale="log", yscale="log", xlim=(0.85, 75), ylim=(8, 8e6), xlabel="messages in flight")
-        held.set_xticks(IN_FLIGHT, IN_FLIGHT)
+        held.set(xticks=IN_FLIGHT, xticklabels=IN_FLIGHT, ylabel=axis_label("bytes held beside the payload", COUNTED))
         held.minorticks_off()
-        held.set_ylabel(axis_label("bytes held beside the payload", COUNTED))
         self.lines = [held.plot(IN_FLIGHT, IN_FLIGHT, label=way, **look)[0] for way, look in WAYS.items()]
         held.legend(ncols=2, loc="upper left")
-        copied.set(xlim=(0, 1.3), xticks=[], ylim=(len(WAYS) - 0.5, -0.5))
-        copied.set_yticks(range(len(WAYS)), list(WAYS))
-        copied.set_xlabel(axis_label("bytes copied", COUNTED))
+        copied.set(xlim=(0, 1.3), xticks=[], xlabel=axis_label("bytes copied", COUNTED))
+        copied.set(ylim=(len(WAYS) - 0.5, -0.5), yticks=range(len(WAYS)), yticklabels=WAYS)
         self.bars = copied.barh(range(len(WAYS)), 1, 0.6, color=BARS)
         self.numbers = [copied.text(0, row, "0", va="center") for row in range(len(WAYS))]
         self.moving = [*self.lines, *self.bars, *self.numbers]

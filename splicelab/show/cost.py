@@ -36,11 +36,10 @@ class Dots(Drawing):
             axes.plot(median, row, "o", mec="black", mfc=FILLS["cold" if "cold" in name else "hot"], ms=6)
             axes.text(high * 1.15, row, f"{median:.2g}" if median < 100 else f"{median:,.0f}", va="center", fontsize=9)
         least, *_, most = sorted(ns for samples in result.samples_ns.values() for ns in samples)
-        axes.set(xscale="log", xlim=(least / 2, 6 * most), ylim=(len(names) - 0.4, -0.6))
-        axes.set_xlabel(axis_label("ns each", TIMED))
+        axes.set(xscale="log", xlim=(least / 2, 6 * most), xlabel=axis_label("ns each", TIMED))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_yticks(range(len(names)), names)
+        axes.set(ylim=(len(names) - 0.4, -0.6), yticks=range(len(names)), yticklabels=names)
         axes.grid(axis="x")
         for heat in HEATS:
             axes.plot([], [], "o", mec="black", mfc=FILLS[heat], label=heat)
@@ -61,7 +60,6 @@ class Stacks(Drawing):
         for row, total in enumerate(totals):
             axes.text(total, row, f" {total:,.0f}", va="center")
         axes.set_yticks(range(len(parts)), [name.replace("_", " ") for name in parts.index])
-        axes.set_xlim(0, 1.1 * totals.max())
-        axes.set_xlabel("ns a message (estimated from timed unit costs)")
+        axes.set(xlim=(0, 1.1 * totals.max()), xlabel="ns a message (estimated from timed unit costs)")
         axes.set_title(result.decides.replace("_", " "), fontsize=10)
         self.figure.legend(fontsize=9, loc="outside lower center", ncols=len(KINDS))

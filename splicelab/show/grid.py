@@ -17,7 +17,6 @@ GREENS = "#E9F5EC", "#CFE8D5", "#9CCBA8"
 SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", "short, wrong bytes", "broken"), "#E9A3A3")
 FILL |= SILENT | {"refused (-EIO)": "#F9DDB1", NOT_EXPRESSIBLE: "#EDEDED"}
 ROOM = 96  # characters across all columns
-LABELS = {name: owner.label for name, owner in OWNERS.items()}
 
 
 def _words(end: Tally | str) -> str:
@@ -30,7 +29,7 @@ def _words(end: Tally | str) -> str:
 def _label(name: str) -> str:
     """Put an owner of memory into words."""
     owner, comma, more = name.partition(", ")
-    return LABELS.get(owner, owner) + comma + more
+    return (OWNERS[owner].label if owner in OWNERS else owner) + comma + more
 
 
 def new_cells(table: pd.DataFrame, xlabel: str, row_in: float = 0.5) -> Axes:

@@ -43,8 +43,7 @@ class LifeDrawing(Sketch):
 def _delay_axes(axes) -> None:
     """Label the axes of a sweep over ACK delays, evenly spaced."""
     axes.set(xlim=(-0.4, len(DELAYS) - 0.6), ylim=(-0.03, 1.03), xlabel="messages sent before the ACK is due")
-    axes.set_xticks(range(len(DELAYS)), DELAYS)
-    axes.set_ylabel(axis_label("wrong, of those lost", COUNTED))
+    axes.set(xticks=range(len(DELAYS)), xticklabels=DELAYS, ylabel=axis_label("wrong, of those lost", COUNTED))
 
 
 def rates(swept: dict[str, Rates]) -> Picture:

@@ -1,7 +1,6 @@
 """What a message costs on this machine's kernel, against its payload; where a way becomes cheaper is marked."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from splicelab.evidence.live.run import LiveRun
 from splicelab.show.canvas import Drawing, shows
@@ -34,7 +33,7 @@ class CostCurves(Drawing):
         axes.set(xscale="log", yscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3), xlabel="payload (bytes)")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(FuncFormatter("{:,.0f}".format))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="y")
         axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(LABELS.values(), key=len), LIVE))  # room for all
         self.axes, self.lines, self.spreads, self.rings, self.evens = axes, {}, {}, {}, {}
