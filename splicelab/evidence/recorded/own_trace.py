@@ -95,8 +95,8 @@ class OwnTrace(Result):
             for key in names:
                 parts = []
                 for shape, times in self.shapes:
-                    tally, made = count_message(as_message(shape), key, profile, mtu=self.mtu, **options)
-                    calls.setdefault(key, made)
+                    tally = count_message(as_message(shape), key, profile, mtu=self.mtu, **options)
+                    calls.setdefault(key, tally.seen)
                     values = zip(Tally._fields, tally, strict=True)
                     parts.append(Tally(*(value * (1 if "peak" in name else times) for name, value in values)))
                     parts[-1].broke = tally.broke
