@@ -91,7 +91,6 @@ def compare(
     {'plain_copy': 4116, 'copy_in_stack': 20}
     """
     shape, segment, tallies, calls = pick_caller(caller), segment_bytes(mtu)[0], {}, {}
-    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     within("payload", payload_bytes, 0, MAX_OPERATION_BYTES, " bytes")
     how = {"trailer_bytes": trailer_bytes, "data_digest": data_digest, "entry_bytes": entry_bytes}
     how |= {"header_digest": header_digest, "page_offset_bytes": page_offset_bytes}

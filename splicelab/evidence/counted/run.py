@@ -125,13 +125,13 @@ def set_up(
     """
     within("ack_delay", ack_delay, 0, kernel.ACK_DELAY_MAX, " messages")
     within("lose_every", lose_every, 0, MOST_MESSAGES)
-    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     plan, sk = w.plan[0], w.sock[0]
     sk.mss, sk.size_goal = segment_bytes(mtu)
     if not isinstance(caller, Message):
         most_bytes = caller.most_bytes(int(sk.mss))
         within(f"{caller.key}: payload of one message", payload_bytes, 0, most_bytes, " bytes")
         caller = Message(caller, payload_bytes, trailer_bytes, data_digest, entry_bytes)
+    within("entry", caller.entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     lay_plan(w, caller, profile, owners or {}, fate)
     message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
