@@ -16,7 +16,7 @@ from splicelab.evidence.counted.compare import DEFAULT_PROFILE, Comparison, coun
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.tally import Tally, total
 from splicelab.evidence.recorded.own_messages import TIMER_S, Gathered, Shape, Wait
-from splicelab.evidence.recorded.trace_lines import SENDS, read_calls
+from splicelab.evidence.recorded.trace_lines import SENDS, read_calls, trace_name
 from splicelab.paths import data_path
 from splicelab.progress import progress
 from splicelab.recipes import Segment, Send
@@ -157,7 +157,7 @@ def own_trace(path: str | Path | dict[str, Any], message_ends: float | str = MAY
     if isinstance(path, str) and path in STORED:
         path = data_path("traces", f"{path}.strace")
     found = Gathered(mss, pause_s, not is_more).gather(read_calls(path))
-    name = str(path.get("name"))[:80] if isinstance(path, dict) else Path(path).name
+    name = trace_name(path)
     if not found.counts["messages"]:
         raise InputError(f"{name}: line 1: call: none sends on a TCP socket (data/README.md: Own traces)")
     return OwnTrace(name, int(mtu), found)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from splicelab.errors import InputError
 from splicelab.evidence.recorded.trace_lines import FLAGS, MAX_READ_BYTES, TracedCall
@@ -14,9 +13,8 @@ CALL = re.compile(
 TOOK, QUOTED = re.compile(r" <\d+\.\d+>$"), re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')  # the first is of strace -T
 FD = r"(\d+)(?:<((?:->|[^>])*)>)?(?:\(deleted\))?"
 FIRST, SPLICED = re.compile(FD), re.compile(rf"{FD}, (?:NULL|\[.*?\]), {FD}, ")
-LAST = re.compile(
-    r", ([A-Z_|]+|0x[0-9a-f]+|0)(?:, (?:NULL|0x[0-9a-f]+|\{.*\}), [^,]+)?$"
-)  # flags; of sendto an address
+# Flags, and behind those of sendto an address.
+LAST = re.compile(r", ([A-Z_|]+|0x[0-9a-f]+|0)(?:, (?:NULL|0x[0-9a-f]+|\{.*\}), [^,]+)?$")
 LENGTH, OPTION = re.compile(r"iov_len=(\d{1,19})"), re.compile(r"TCP_(CORK|NODELAY), \[(\d+)\]")
 OPTION_NAMES = {"CORK": ("uncork", "cork"), "NODELAY": ("nagle", "nodelay")}
 FROM = {"sendfile": "file", "sendfile64": "file", "splice": "pipe"}
@@ -34,13 +32,13 @@ def keep(known: dict, key, value):
         del known[next(iter(known))]
 
 
-def strace_calls(number: int, first: str, lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
+def strace_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
     """Yield the calls of strace's text. A call counts when it returns; its line is the one where it begins.
 
     Raises InputError, line and field first, for a line that strace -ttt does not write.
     """
     descriptors, begun = Descriptors(), {}
-    for number, line in chain([(number, first)], lines):  # noqa: B020
+    for number, line in lines:
         if line.startswith("strace: ") or not line:
             continue
         if not (match := LINE.fullmatch(line)):
