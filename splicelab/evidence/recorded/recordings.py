@@ -143,7 +143,7 @@ def recordings(**wanted) -> Recordings:
             raw = from_json(line)
             counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
             recorded.append(Recorded(scenario, raw["kind"], counts))
-    columns = {"kind": attrgetter("kind")} | {name: attrgetter(f"scenario.{name}") for name in ("kernel", "mtu")}
+    columns = {"kernel": attrgetter("scenario.kernel"), "mtu": attrgetter("scenario.mtu"), "kind": attrgetter("kind")}
     known = {name: dict.fromkeys(map(has, recorded)) for name, has in columns.items()}
     for name, values in wanted.items():
         one_of("recordings", name, columns)
@@ -174,7 +174,6 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
                 if counter not in said:
                     raise InputError(f"prediction {answer['id']!r}: messages[{number}]: no {counter}")
                 value, guess = was.get(counter), said[counter]
-                guess = [list(skb) for skb in guess] if counter == "skbs" else guess
                 equal = None if value is None else value == guess
                 rows.append((scenario.kernel, scenario.mtu, kind, scenario.id, number, counter, value, guess, equal))
     columns = ["kernel", "mtu", "kind", "id", "message", "counter", "recorded", "predicted", "equal"]
