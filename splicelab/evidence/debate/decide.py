@@ -77,10 +77,10 @@ class Decision(Result):
 
     def _reasons(self, name: str) -> str:
         """Say in what an alternative is the best and in what the worst, where it counts."""
-        values = self.criteria.loc[:, self.criteria.nunique() > 1]
-        values = values[[name for name in values if self.weights[name]]]
-        best, worst = ([key for key in values if values[key][name] == end[key]] for end in (values.min(), values.max()))
-        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in (("least", best), ("most", worst)) if keys)
+        values = self.criteria.loc[:, (self.criteria.nunique() > 1) & (self.shares > 0)]
+        ends = {"least": values.min(), "most": values.max()}
+        found = {word: values.columns[values.loc[name] == end] for word, end in ends.items()}
+        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in found.items() if len(keys))
 
     @property
     def recommended(self) -> list[str]:

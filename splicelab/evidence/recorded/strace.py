@@ -72,8 +72,8 @@ class Descriptors:
     def finished(self, line: int, time_s: float, task: str, name: str, args: str, result: str) -> Iterator[TracedCall]:
         """Yield what one finished call does on a TCP socket, and remember what it says of descriptors."""
         taken_bytes, table = int(result) if result.lstrip("-").isdigit() else -1, self.tables.get(task, task)
-        match = name == "splice" and SPLICED.match(args)
-        fd, said = match.groups()[2:] if match else match.groups() if (match := FIRST.match(args)) else ("", None)
+        match = name == "splice" and SPLICED.match(args) or FIRST.match(args)
+        fd, said = match.groups()[-2:] if match else ("", None)
         place, new = (table, fd), (table, result)
         if name.startswith("clone"):
             if "CLONE_FILES" in args and taken_bytes > 0:
