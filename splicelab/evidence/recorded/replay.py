@@ -48,13 +48,13 @@ def recorded_calls(op) -> list[Call]:
 
 def model_of(op, key: str, kernel: str) -> Comparison:
     """Return what the caller's own calls are for a recorded operation, counted."""
-    _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
-    if op.role == "H" and direction in ("read", "inquiry"):  # a command, which asks for payload and has none
-        payload_bytes = "0"
+    _, cfg, direction, size_bytes, offset, _ = op.op.split("|")
+    is_command = op.role == "H" and direction in ("read", "inquiry")  # which asks for payload and has none
+    payload_bytes = 0 if is_command else int(size_bytes)
     how = {"data_digest": cfg == "dd", "page_offset_bytes": int(offset) if key in FROM_USER_PAGES else 0}
     if key == "nvme_tcp" and kernel == "6.12":  # the buffer lay in a huge page: one entry
-        how |= {"entry_bytes": max(4096, int(payload_bytes)), "page_offset_bytes": 0}
-    return compare(key, int(payload_bytes), ("piecewise",), kernel, **how)
+        how |= {"entry_bytes": max(4096, payload_bytes), "page_offset_bytes": 0}
+    return compare(key, payload_bytes, ("piecewise",), kernel, **how)
 
 
 @dataclass(frozen=True, repr=False)

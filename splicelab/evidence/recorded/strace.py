@@ -9,8 +9,9 @@ from splicelab.evidence.recorded.trace_lines import FLAGS, MAX_READ_BYTES, Trace
 LINE = re.compile(r"(?:\[pid +(\d+)\] |(\d+) +)?(\d{9,12}\.\d{3,9}) (.*)")
 CALL = re.compile(
     r"(\w+)\((.*)\) += (-?\d{1,19}|\?|0x[0-9a-f]+)(?:<(?:->|[^>])*>)?(?: (?:E[A-Z0-9]+ )?\(.*\)| E[A-Z0-9]+)?"
+    r"(?: <\d+\.\d+>)?"  # of strace -T
 )
-TOOK, QUOTED = re.compile(r" <\d+\.\d+>$"), re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')  # the first is of strace -T
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')
 FD = r"(\d+)(?:<((?:->|[^>])*)>)?(?:\(deleted\))?"
 FIRST, SPLICED = re.compile(FD), re.compile(rf"{FD}, (?:NULL|\[.*?\]), {FD}, ")
 # Flags, and behind those of sendto an address.
@@ -55,8 +56,7 @@ def strace_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
             keep(begun, task, (number, said.removesuffix("<unfinished ...>")))
             continue
         name = said.partition("(")[0]
-        plain = TOOK.sub("", said) if said.endswith(">") else said
-        call = CALL.fullmatch(QUOTED.sub('""', plain)) if name in READ else None
+        call = CALL.fullmatch(QUOTED.sub('""', said)) if name in READ else None
         if call is None and (name in READ or not (name.isidentifier() and "= " in said)):
             raise InputError(f"line {start}: call: not a whole call as strace writes it: {said!r:.60}")
         if call is not None:
