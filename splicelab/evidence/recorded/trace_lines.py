@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.run import FLAGS as SENT_FLAGS
@@ -26,6 +26,7 @@ OWNERS = ("slab", "large_kmalloc", "stack", "page_frag", "page", "user", "-")
 FLAGS = SENT_FLAGS | {"SPLICE_PAGES": MSG_SPLICE_PAGES, "ZEROCOPY": MSG_ZEROCOPY}
 FLAGS |= {"DONTWAIT": socket.MSG_DONTWAIT, "NOSIGNAL": socket.MSG_NOSIGNAL}  # these do not change what is asked here
 MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 << 16, 8 << 20
+Size = Annotated[str, Field(pattern="^[0-9]{1,10}$"), AfterValidator(int), Field(le=MAX_READ_BYTES)]
 
 
 class TracedCall(NamedTuple):
@@ -44,42 +45,28 @@ class TracedCall(NamedTuple):
     owners: tuple[str, ...] = ()
 
 
-def _any(words: Iterable[str], by: str) -> str:
-    """Return a pattern for some of these words, joined."""
-    one = "|".join(words)
-    return rf"(?:{one})(?:{re.escape(by)}(?:{one}))*"
+def _flags(text: str) -> Collection[str]:
+    """Read flags: names joined by |, their number in hex, or -."""
+    if re.fullmatch("0x[0-9a-fA-F]{1,8}", text):
+        return [name for name, bit in FLAGS.items() if int(text, 16) & bit]
+    return text.split("|") if text != "-" else ()
 
 
-def _flags(text: str) -> frozenset[str]:
-    """Read flags: names of FLAGS joined by |, their number in hex, or -."""
-    if text.startswith("0x"):
-        return frozenset(name for name, bit in FLAGS.items() if int(text, 16) & bit)
-    return frozenset(text.split("|")) - {"-"}
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    """Read the bytes of segments, joined by +."""
-    sizes = tuple(map(int, text.split("+"))) if text != "-" else ()
-    if len(sizes) > MOST_SEGMENTS or max(sizes, default=0) > MAX_READ_BYTES:
-        raise ValueError(f"more than {MOST_SEGMENTS} segments, or one above {MAX_READ_BYTES} bytes")
-    return sizes
-
-
-def _text(pattern: str, read: Callable[[str], Any]) -> Any:
-    """Return a type of text of this pattern, and what is read from it."""
-    return Annotated[str, Field(pattern=f"^({pattern})$"), AfterValidator(read)]
+def _sizes(text: str) -> Collection[str]:
+    """Read the bytes of segments, joined by +, or -."""
+    return text.split("+") if text != "-" else ()
 
 
 class _Row(BaseModel):
     """A row of the CSV, whose columns stand in the order of `TracedCall`."""
 
-    time: _text(r"[0-9]{1,12}(\.[0-9]{1,9})?", float)
-    socket: _text("[!-~]{1,120}", str)
+    time: Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$"), AfterValidator(float)]
+    socket: Annotated[str, Field(pattern="^[!-~]{1,120}$")]
     call: Literal[*SENDS, *OPTIONS, "recv", "close", "refused"]
-    flags: _text(rf"-|0x[0-9a-fA-F]{{1,8}}|{_any(FLAGS, '|')}", _flags)
+    flags: Annotated[frozenset[Literal[*FLAGS]], BeforeValidator(_flags)]
     iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"]
-    segment_sizes: _text(r"-|[0-9]{1,10}(\+[0-9]{1,10})*", _sizes)
-    owner: _text(_any(OWNERS, "+"), lambda text: tuple(text.split("+")))
+    segment_sizes: Annotated[tuple[Size, ...], Field(max_length=MOST_SEGMENTS), BeforeValidator(_sizes)]
+    owner: Annotated[tuple[Literal[*OWNERS], ...], BeforeValidator(lambda text: text.split("+"))]
 
     @model_validator(mode="after")
     def _agree(self) -> "_Row":
@@ -104,7 +91,7 @@ def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
         try:
             row = _Row.model_validate(dict(zip(COLUMNS, texts, strict=True)))
         except ValidationError as error:
-            raise InputError(f"line {number}: {first_error(error)}") from None
+            raise InputError(f"line {number}: {first_error(error, tags=range(MOST_SEGMENTS))}") from None
         yield TracedCall(number, *vars(row).values())
 
 
