@@ -45,14 +45,12 @@ def _open_folder(key: str) -> Path | None:
     user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "numba"
     for parent in [Path(config.CACHE_DIR)] if config.CACHE_DIR else [PACKAGE / "__pycache__", user]:
         folder = parent / f"{NAME}-{key}"
-        try:
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
             os.utime(folder)
             _prune(parent)
             return folder
-        except OSError:
-            continue
     return None
 
 

@@ -72,11 +72,7 @@ class Verdicts(Result):
         rows = [("claim", "verdict", "evidence, run again")]
         for claim, pieces in self.pieces.items():
             told = self.claims.loc[claim]
-            said = [f"<i>{one.kind}{FAILS[one.holds]}:</i> {escape(one.says)}" for one in pieces]
-            shown = [
-                f"<details><summary>{words}</summary><code>{escape(one.call)}</code></details>"
-                for words, one in zip(said, pieces, strict=True)
-            ]
+            shown = [_opens(f"<i>{one.kind}{FAILS[one.holds]}:</i> {escape(one.says)}", one.call) for one in pieces]
             who = f"<a href='{escape(told.link)}'>{escape(told.who)}, {told.date}</a>"
             heading = f"<b>{claim}</b> {escape(told.claim)} ({who})"
             rows.append((heading, f"<b>{self.of(claim)}.</b> {escape(told.boundary)}", "".join(shown)))
@@ -100,10 +96,8 @@ class History(Result):
     def html(self) -> str:
         """A row an event, with the call that was run below what it shows, and the counts."""
         shown = [
-            f"<details><summary>{escape(row.shown)}{FAILS[row.holds]}</summary><code>{escape(row.run)}</code></details>"
-            if row.run
-            else escape(row.cause)
-            for _, row in self.table.iterrows()
+            _opens(f"{escape(row.shown)}{FAILS[row.holds]}", row.run) if row.run else escape(row.cause)
+            for row in self.table.itertuples()
         ]
         columns = self.table[["date", "release", "trigger", "avoided_by", "caused_by"]].assign(**{"run again": shown})
         return columns.to_html(escape=False, border=0, justify="left") + self.counts.to_html(border=0)
@@ -135,6 +129,11 @@ def verdict(*claims: str) -> Verdicts:
     for key, row in progress("evidence", rows) if len(pieces) > 4 else rows:
         pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, _holds(row.call, f"evidence.csv: {key}: call")))
     return Verdicts(known.loc[list(pieces)], pieces)
+
+
+def _opens(words: str, call: str) -> str:
+    """Return words as HTML that a reader can open: the call that shows what they say."""
+    return f"<details><summary>{words}</summary><code>{escape(call)}</code></details>"
 
 
 def _holds(call: str, where: str) -> bool:

@@ -1,4 +1,7 @@
-"""The command line: each command is a thin call into the floors below, imported when it runs."""
+"""The command line: each command is a thin call into the floors below, imported when it runs.
+
+The options of a command say what its arguments may be.
+"""
 
 import json
 import subprocess
@@ -35,7 +38,7 @@ def doctor() -> None:
 
 @commands.command()
 @click.argument("scenarios", type=click.Path())
-def predict(scenarios: str) -> None:
+def predict(scenarios) -> None:
     """Predict what the kernel counts for each message of SCENARIOS.jsonl: one line of JSON per connection."""
     from splicelab.evidence.counted.predict import predict_file
 
@@ -55,17 +58,7 @@ def predict(scenarios: str) -> None:
 @click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
 @click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
 @JSON
-def compare(
-    caller: str | None,
-    payload: int | None,
-    trace: str | None,
-    message_ends: str,
-    alternative: tuple[str, ...],
-    profile: str | None,
-    is_json: bool,
-    mtu: int,
-    **how: int | bool | None,
-) -> None:
+def compare(caller, payload, trace, message_ends, alternative, profile, mtu, is_json, **how) -> None:
     """Count what an operation of a caller, or a trace, costs by each alternative; with JSON also its calls."""
     from splicelab.evidence.counted.compare import DEFAULT_PROFILE
     from splicelab.evidence.counted.compare import compare as compare_alternatives
@@ -98,7 +91,7 @@ def compare(
     "--csv", "is_csv", is_flag=True, help="Print the calls as CSV: what strace wrote, in the documented form."
 )
 @JSON
-def trace(file: str, message_ends: str, mtu: int, is_csv: bool, is_json: bool) -> None:
+def trace(file, message_ends, mtu, is_csv, is_json) -> None:
     """Summarise a trace of your own program: messages, shapes, who said MORE, and who waited after which line."""
     from splicelab.evidence.recorded.own_trace import own_trace
     from splicelab.evidence.recorded.trace_lines import csv_lines
@@ -128,8 +121,8 @@ def trace(file: str, message_ends: str, mtu: int, is_csv: bool, is_json: bool) -
 )
 @click.option("--in-flight", type=int, default=1, show_default=True, help="Messages that wait for their ACK.")
 @click.option("--weight", multiple=True, help="CRITERION=NUMBER, again for more; 1 unless given.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
-def decide(caller: str | None, payload: str, weight: tuple[str, ...], is_json: bool, **given) -> None:
+@JSON
+def decide(caller, payload, weight, is_json, **given) -> None:
     """Recommend an alternative for a sender, with reasons, and say what would change it."""
     from splicelab.evidence.debate.decide import decide as decide_for
 
@@ -140,33 +133,31 @@ def decide(caller: str | None, payload: str, weight: tuple[str, ...], is_json: b
     result = decide_for(caller or described, payloads, weights=weights, **given)
     if is_json:
         return click.echo(json.dumps(result.plain()))
-    click.echo(result.text)
-    click.echo(
-        f"\nscores, less is better\n{result.table.drop(columns='reasons').to_string(float_format='{:.3f}'.format)}"
-    )
+    scores = result.table.drop(columns="reasons")
     moves = result.would_change.dropna()[["weight", "to", "then"]]
-    click.echo(
-        f"\nwhat alone would change the first place\n{moves.to_string() if len(moves) else 'no weight from 0 to 3'}"
-    )
+    told = moves.to_string() if len(moves) else "no weight from 0 to 3"
+    click.echo(f"{result.text}\n\nscores, less is better\n{scores.to_string(float_format='{:.3f}'.format)}")
+    click.echo(f"\nwhat alone would change the first place\n{told}")
 
 
 def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
     """Return NAME and value of each word; InputError for one that is no such pair, or a name that stands twice."""
-    pairs = [word.partition(between) for word in words]
-    if wrong := [
-        word for word, (name, found, value) in zip(words, pairs, strict=True) if not (name and found and value)
-    ]:
-        raise InputError(f"decide: {option}: {wrong[0]!r:.60} is not NAME{between}NUMBER")
-    if len({name for name, *_ in pairs}) < len(pairs):
-        raise InputError(f"decide: {option}: a name stands twice")
-    return {name: value for name, _, value in pairs}
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition(between)
+        if not (name and value):
+            raise InputError(f"decide: {option}: {word!r:.60} is not NAME{between}NUMBER")
+        if name in pairs:
+            raise InputError(f"decide: {option}: a name stands twice")
+        pairs[name] = value
+    return pairs
 
 
 @commands.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
 @click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
 @click.option("--route", default="loopback", help="loopback, or veth: two network namespaces made for the run (root).")
-def live(is_json: bool, quick: bool, route: str) -> None:
+def live(is_json, quick, route) -> None:
     """Send the alternatives to this kernel over loopback: predicted first, then measured."""
     from splicelab.evidence.live.run import live as run_live
 
@@ -175,12 +166,10 @@ def live(is_json: bool, quick: bool, route: str) -> None:
         return click.echo(json.dumps(run.plain()))
     if run.stored_because:
         click.echo(f"a stored run: {run.stored_because}")
-    told = run.predictions.table
-    click.echo(
-        f"live: Linux {run.predictions.kernel}, predicted as {run.predictions.profile}; {run.route}; {run.provenance}"
-    )
-    click.echo(f"predicted and observed: {told.agrees.sum()} of {len(told)} rows agree; the others:")
-    click.echo(told[~told.agrees].drop(columns="agrees").to_string(index=False))
+    told, rows = run.predictions, run.predictions.table
+    click.echo(f"live: Linux {told.kernel}, predicted as {told.profile}; {run.route}; {run.provenance}")
+    click.echo(f"predicted and observed: {rows.agrees.sum()} of {len(rows)} rows agree; the others:")
+    click.echo(rows[~rows.agrees].drop(columns="agrees").to_string(index=False))
     click.echo(f"\nwhat a message costs (ns)\n{run.table.to_string(index=False, float_format='{:,.0f}'.format)}")
     click.echo(f"\nfrom which payload on it takes less time than plain copy (bytes; NaN: none)\n{run.break_even}")
     click.echo(f"\nwhat the time is made of (fitted)\n{run.parts}")
@@ -188,7 +177,7 @@ def live(is_json: bool, quick: bool, route: str) -> None:
 
 @commands.command()
 @JSON
-def bench(is_json: bool) -> int:
+def bench(is_json) -> int:
     """Time the kernels against the same work in C on this machine; takes minutes."""
     if not (REPOSITORY / "bench").is_dir():
         raise InputError(f"{REPOSITORY / 'bench'}: not found; run bench from a clone of the repository")

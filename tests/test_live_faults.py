@@ -72,8 +72,9 @@ def attempt(fault, way, payload_bytes, after_s):
     with ExitStack() as stack:
         if fault == "no descriptors":
             stack.enter_context(few_descriptors(round(after_s * 5000)))
-        buffer_bytes = 4096 if fault in ("tiny buffers", "short writes") else 0
-        wire = stack.enter_context(open_wire(Shape(48, payload_bytes, 4), buffer_bytes=buffer_bytes))
+        wire = stack.enter_context(open_wire(Shape(48, payload_bytes, 4)))
+        if fault in ("tiny buffers", "short writes"):
+            wire.sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         if fault in ("tiny buffers", "full pipe"):
             wire.receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         if fault in ("EAGAIN", "short writes"):

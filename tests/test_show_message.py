@@ -7,12 +7,20 @@ from legible import assert_legible
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes
-from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, RECORDED_AS, observe
+from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, observe
 from splicelab.evidence.counted.predict import predict_one
 from splicelab.evidence.recorded.recordings import recordings
 from splicelab.show.canvas import LiveCanvas
 from splicelab.show.plot import plot
 
+RECORDED_AS = {  # the names that the recordings use
+    "plain": ("one sendmsg", "nothing"),
+    "sep3": ("three sendmsg", "nothing"),
+    "copy3": ("three sendmsg", "MSG_MORE"),
+    "more3": ("sendfile between", "MSG_MORE"),
+    "cork3": ("sendfile between", "TCP_CORK"),
+    "vm1": ("one splice", "nothing"),
+}
 SHAPES = [(48, 4096, 4), (128, 65536, 0), (0, 512, 0), (4, 16384, 4)]
 CONNECTIONS = list(product(("6.1", "6.12"), (1500, 65536), (False, True), (False, True)))
 EXTREMES = [

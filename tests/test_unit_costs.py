@@ -5,6 +5,7 @@ import re
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import pytest
 from legible import assert_legible
 from numba import config
@@ -24,8 +25,7 @@ def costs():
     """Return made-up costs: a copy takes 1 ns a byte (cold 10), an allocation 7 ns, an atomic pair 20, a line 100."""
     ns = {f"copy {size} B hot": size for size in COPY_SIZES} | {f"copy {size} B cold": 10 * size for size in COPY_SIZES}
     ns |= {f"alloc + free {name}": 7 for name in ALLOCATORS} | {ATOMIC: 20, COLD_LINE: 100}
-    samples_ns = {name: np.full(31, float(value)) for name, value in ns.items()}
-    return UnitCosts(samples_ns, {"cpu": "abacus"})
+    return UnitCosts(pd.DataFrame([ns] * 31, dtype=float), {"cpu": "abacus"})
 
 
 def total_ns(estimate):
@@ -81,7 +81,7 @@ def test_measured_costs_are_in_order(monkeypatch):
 
 def test_kept_costs_come_back_as_they_were(tmp_path, monkeypatch, costs):
     monkeypatch.setattr(module, "data_path", lambda *parts: tmp_path)
-    whole = UnitCosts({name: costs.samples_ns[name] for name in module.names()}, {"cpu": "an Abacus", "cpus": "2"})
+    whole = UnitCosts(costs.samples_ns[module.names()], {"cpu": "an Abacus", "cpus": "2"})
     assert module.keep(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
     again = module.unit_costs()  # of another machine, as there are none of this
     assert again.cost(ATOMIC).tolist() == [20, 20, 20] and again.environment["cpu"] == "an Abacus"
@@ -132,8 +132,8 @@ def test_estimates_say_what_is_common_and_what_decides(costs):
 
 
 def test_what_is_uncertain_decides_nothing(costs):
-    wide = {name: np.array([1.0, 3, 5, 7, 9, 11, 13, 40]) for name in costs.samples_ns}
-    near = UnitCosts(wide, {})
+    wide = dict.fromkeys(costs.samples_ns, [1.0, 3, 5, 7, 9, 11, 13, 40])
+    near = UnitCosts(pd.DataFrame(wide), {})
     ways = {name: near.estimate({"frag_allocs": 1, "copies": number}) for name, number in (("a", 0), ("b", 1))}
     assert plot(ways).decides.startswith("least: a;")
     ways["c"] = near.estimate({"kmallocs": 1})

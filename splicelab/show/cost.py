@@ -35,7 +35,7 @@ class Dots(Drawing):
             axes.hlines(row, low, high, color="black", lw=1.2)
             axes.plot(median, row, "o", mec="black", mfc=FILLS["cold" if "cold" in name else "hot"], ms=6)
             axes.text(high * 1.15, row, f"{median:.2g}" if median < 100 else f"{median:,.0f}", va="center", fontsize=9)
-        least, *_, most = sorted(ns for samples in result.samples_ns.values() for ns in samples)
+        least, most = result.samples_ns.min(axis=None), result.samples_ns.max(axis=None)
         axes.set(xscale="log", xlim=(least / 2, 6 * most), xlabel=axis_label("ns each", TIMED))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -56,9 +56,8 @@ def apart(name: str, w, work: Callable[[], Any]) -> Any:
     fork, at = multiprocessing.get_context("fork"), NONE
     here, there = fork.Pipe(duplex=False)
     child = fork.Process(target=_answer, args=(there, work))
-    with warnings.catch_warnings():  # other threads may hold locks: compiled code asks for none
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child.start()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        child.start()  # other threads may hold locks: compiled code asks for none
     there.close()
     try:
         while not here.poll(DEADLINE_S):

@@ -11,27 +11,15 @@ from splicelab.errors import one_of, within
 from splicelab.evidence.counted.broken import BrokenError
 from splicelab.evidence.counted.run import FLAGS, MAX_PAYLOAD_BYTES, pick_caller, run, segment_bytes
 from splicelab.evidence.counted.tally import Tally, look_at_log, total
-from splicelab.kernel import world as kernel
-from splicelab.kernel.world import PAGE_SIZE
+from splicelab.kernel.world import MSG_OF_SENDPAGE, MSG_SPLICE_PAGES, PAGE_SIZE
 from splicelab.result import Result
 from splicelab.tables import Whole, checked
 
 AS_THE_CALLER = ("piecewise", "kill_notlast")  # a frame that acknowledges an answer is none of the others' business
 DEFAULT_PROFILE, MAX_OPERATION_BYTES = "6.12+v3", 16 << 20
 COUNTERS = (
-    *(
-        "sends",
-        "copies",
-        "copied_bytes",
-        "spliced_bytes",
-        "sendpages_bytes",
-        "kmallocs",
-        "kfrees",
-        "frag_allocs",
-        "frag_frees",
-        "refills",
-        "new_pages",
-    ),
+    *("sends", "copies", "copied_bytes", "spliced_bytes", "sendpages_bytes"),
+    *("kmallocs", "kfrees", "frag_allocs", "frag_frees", "refills", "new_pages"),
     *("get_page", "put_page", "skbs", "frag_slots", "tcp_push", "pushes", "segments", "short_segments"),
     *("truesize_peak", "pinned_peak_bytes", "eio", "short_sends", "sent_bytes", "received_bytes", "corrupt_bytes"),
 )
@@ -67,10 +55,9 @@ class Comparison(Result):
     def plain(self) -> dict:
         """Return plain numbers, as the command line prints them as JSON."""
         rows = []
-        for name, tally in self.tallies.items():
-            counters = {key: getattr(tally, key) for key in COUNTERS}
-            row = {"alternative": name, "outcome": tally.outcome, "counters": counters, "calls": self.calls[name]}
-            rows.append(row)
+        for name, counters in self.table.to_dict("index").items():
+            outcome = counters.pop("outcome")
+            rows.append({"alternative": name, "outcome": outcome, "counters": counters, "calls": self.calls[name]})
         return {"caller": self.caller, "payload_bytes": self.payload_bytes, "profile": self.profile, "rows": rows}
 
 
@@ -104,40 +91,35 @@ def compare(
     {'plain_copy': 4116, 'copy_in_stack': 20}
     """
     shape, segment, tallies, calls = pick_caller(caller), segment_bytes(mtu)[0], {}, {}
-    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     within("payload", payload_bytes, 0, MAX_OPERATION_BYTES, " bytes")
     how = {"trailer_bytes": trailer_bytes, "data_digest": data_digest, "entry_bytes": entry_bytes}
     how |= {"header_digest": header_digest, "page_offset_bytes": page_offset_bytes}
     messages = shape.operation(payload_bytes, segment, **how)
     for key in alternatives or (*BUILT_IN, *OWN):
-        calls[key], parts = [], []
-        for message in messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]:
-            tally, made = count_message(message, key, profile, mtu=mtu, **options)
-            parts.append(tally)
-            calls[key] += made
-        tallies[key] = total(parts)
+        sent = messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]
+        parts = [count_message(message, key, profile, mtu=mtu, **options) for message in sent]
+        tallies[key], calls[key] = total(parts), [call for part in parts for call in part.seen]
     if chosen:
         one_of("chosen", chosen, tallies)
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
 
 
-def count_message(message: Message, alternative: str, profile: str, **options) -> tuple[Tally, list[Call]]:
-    """Return the counters of a message, and the calls that TCP was given."""
+def count_message(message: Message, alternative: str, profile: str, **options) -> Tally:
+    """Return the counters of a message; what was ``seen`` are the calls that TCP was given."""
 
     def look(w) -> list[Call]:
         made = []
         for name, flags, _, size_bytes in look_at_log(w):
             if name == "call":
-                method = "sendpage" if flags & kernel.MSG_OF_SENDPAGE else "copy"
-                method = "splice" if flags & kernel.MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
+                method = "sendpage" if flags & MSG_OF_SENDPAGE else "copy"
+                method = "splice" if flags & MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
                 made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
         return made
 
     try:
-        tally = run(message, alternative, profile, look=look, **options)
+        return run(message, alternative, profile, look=look, **options)
     except BrokenError as error:
-        tally = error.tally
-    return tally, tally.seen
+        return error.tally
 
 
 @dataclass(frozen=True, repr=False)

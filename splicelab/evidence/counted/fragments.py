@@ -5,7 +5,6 @@ trip late, and so is all behind it. Slab objects are freed at the ACK too, as if
 """
 
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -132,12 +131,11 @@ def send_pieces(w, allocator, sizes_bytes, load, address, due, counted):
 def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False) -> tuple[list[int], int]:
     """Return the offsets in bytes of the pieces that one block gives, first to last, and the block's size."""
     pieces = WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes)
-    one_message = tuple(islice(cycle(sizes_bytes), pieces))
+    one_message = tuple(np.resize(sizes_bytes, pieces))
     *_, address, _, pages = _send(allocator, Load(one_message, order3_fails=order3_fails, messages=1), 1)
     starts = pages["head"][address[0] // PAGE_SIZE] * PAGE_SIZE
-    beyond = np.flatnonzero((starts != starts[0]) | (address[0] == NONE))
-    offsets = (address[0] - starts)[: beyond[0] if len(beyond) else pieces]
-    return offsets.tolist(), PAGE_SIZE << int(pages["order"].max())
+    is_of_block = np.logical_and.accumulate((starts == starts[0]) & (address[0] != NONE))
+    return (address[0] - starts)[is_of_block].tolist(), PAGE_SIZE << int(pages["order"].max())
 
 
 @checked
@@ -156,8 +154,7 @@ def shoot_out(sizes_bytes: Wholes = (48,), allocators: Names = ALLOCATORS, **loa
     for allocator in allocators:
         load = _check(allocator, load)
         found[allocator], block_bytes = block_offsets(allocator, sizes_bytes, load.order3_fails)
-        others = len(sizes_bytes) > 1
-        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0] if others else found[allocator])
+        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0])
         row = {"block_bytes": block_bytes, "pieces_per_block": pieces}
         row["waste_percent"] = round(100 * (1 - pieces * sizes_bytes[0] / block_bytes), 1)
         counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1)

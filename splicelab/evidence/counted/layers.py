@@ -84,9 +84,9 @@ def end_of_call(layer: str, kernel: str, send: Send) -> str:
 def _pieces(layer: Layer, send: Send) -> list[tuple[int, bool]]:
     """Return (bytes, is attached) of what a call brings: one page part for sendpage, one per page for splice."""
     is_attached = send.method != "copy" and layer.attaches
-    if not is_attached or send.method == "sendpage":
-        return [(sum(segment.size_bytes for segment in send.segments), is_attached)]
     sizes = [segment.size_bytes for segment in send.segments]
+    if not is_attached or send.method == "sendpage":
+        return [(sum(sizes), is_attached)]
     return [(min(PAGE_SIZE, size - start), True) for size in sizes for start in range(0, size, PAGE_SIZE)]
 
 

@@ -18,6 +18,9 @@ TCP_MSS_DEFAULT = 536
 
 def find_impossible(scenario) -> Iterator[tuple[str, str]]:
     """Yield what contradicts something else in a connection, or is more than the model holds, as (field, why)."""
+    first_goals = scenario.messages[0].goals
+    if not first_goals or first_goals[0][:2] != (0, 0):
+        yield "messages[0].goals", "must begin with [0, 0, mss, size_goal], in force before the first call"
     for place, message in enumerate(scenario.messages):
         where = f"messages[{place}]."
         sizes = [call_bytes(call, scenario.file_size) for call in message.calls]

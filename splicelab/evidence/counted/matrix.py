@@ -83,24 +83,23 @@ def matrix(kernels: Names = tuple(PROFILES), headers: Names = tuple(ORDER), trai
     >>> matrix(("6.12",), ("slab",), ("slab",)).table.outcome.tolist()[:4]
     ['refused (-EIO)', 'refused (-EIO)', 'copied', 'copied']
     """
-    iscsi, rows = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4}), []
-    for kernel, flag, gather, again in product(kernels, (True, False), (True, False), FATES):
-        given = {"flag": flag, "scatter_gather": gather, "fate": dict.fromkeys(("header", "trailer"), FATES[again])}
-        for header, trailer in product(headers, trailers):
-            rows.append((kernel, flag, gather, again, header, trailer, *_end(iscsi, kernel, header, trailer, given)))
-    names = "kernel flag scatter_gather next_message header trailer outcome copied_bytes"
-    return Matrix(pd.DataFrame(rows, columns=names.split()))
-
-
-def _end(caller: Caller, kernel: str, header: str, trailer: str, given: dict) -> tuple[str, int]:
-    """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
-    owners = {"header": header, "trailer": trailer}
-    for owner in owners.values():
+    for owner in (*headers, *trailers):
         one_of("owner", owner, ORDER)
+    iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4})
+    names = ["kernel", "flag", "scatter_gather", "next_message", "header", "trailer"]
+    cells = pd.DataFrame(product(kernels, (True, False), (True, False), FATES, headers, trailers), columns=names)
+    ends = [_end(iscsi, cell) for cell in cells.itertuples()]
+    return Matrix(cells.join(pd.DataFrame(ends, columns=["outcome", "copied_bytes"])))
+
+
+def _end(caller: Caller, cell) -> tuple[str, int]:
+    """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
+    owners = {"header": cell.header, "trailer": cell.trailer}
     if VMALLOC_STACK in owners.values():
         return NOT_EXPRESSIBLE, 0
-    given = {**given, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
-    tally = run(caller, "copy_in_stack", kernel, MESSAGES, owners=owners, **given)
+    given = {"owners": owners, "fate": dict.fromkeys(owners, FATES[cell.next_message])}
+    given |= {"flag": cell.flag, "scatter_gather": cell.scatter_gather, "ack_delay": 1, "lose_every": 1, "warm_up": 0}
+    tally = run(caller, "copy_in_stack", cell.kernel, MESSAGES, **given)
     ended = {"corrupt bytes": "silently wrong", "short send": "short"}.get(tally.outcome, tally.outcome)
     if ended == "delivered":
         ended = "copied" if not tally.spliced_bytes else KEPT[2] if tally.copied_bytes else "spliced"

@@ -99,12 +99,8 @@ class Trace(Result):
             is_hidden = hidden and hidden.position <= span.position < hidden.position + hidden.size_bytes
             return (span.kind, span.skb) if is_hidden else span.position
 
-        shown = []
-        for _, group in groupby(spans, kind):
-            first, *others = group
-            size_bytes = first.size_bytes + sum(other.size_bytes for other in others)
-            shown.append(first._replace(size_bytes=size_bytes, count=1 + len(others)))
-        return shown
+        groups = [list(group) for _, group in groupby(spans, kind)]
+        return [group[0]._replace(size_bytes=sum(s.size_bytes for s in group), count=len(group)) for group in groups]
 
     @cached_property
     def acting(self) -> str:

@@ -21,14 +21,6 @@ from splicelab.tables import Whole, checked
 MTUS = (1500, 65536)  # recorded
 HOWS = ("one sendmsg", "three sendmsg", "sendfile between", "one splice")
 ANNOUNCES = ("nothing", "MSG_MORE", "TCP_CORK", "MSG_MORE to the end")
-RECORDED_AS = {  # the names that the recordings use
-    "plain": ("one sendmsg", "nothing"),
-    "sep3": ("three sendmsg", "nothing"),
-    "copy3": ("three sendmsg", "MSG_MORE"),
-    "more3": ("sendfile between", "MSG_MORE"),
-    "cork3": ("sendfile between", "TCP_CORK"),
-    "vm1": ("one splice", "nothing"),
-}
 MEMORY = {"user": "user", "vmsplice": "user", "file": "page_cache", "socket": "page_frag"}
 WAITS_FOR = {"ack": "an ACK", "timer": "the timer"}
 WINDOW_SEGMENTS = 1000

@@ -17,7 +17,6 @@ from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
 from splicelab.kernel.message import FATES, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
 from splicelab.kernel.run import begin_message, close_run, end_message, settle
-from splicelab.kernel.world import PAGE_SIZE
 from splicelab.tables import Whole, checked
 
 WARM_UP = 2
@@ -59,9 +58,8 @@ def lay_plan(w, message: Message, profile: str, owners: dict, fate: str | dict |
     (or ``{role: fate}``): for the question what an alternative does with other memory, and for another sender.
     A payload that is not said to be freed or rewritten has the same bytes in every message.
     """
-    caller, is_old = message.caller, profile == "6.1"
-    plan = w.plan[0]
-    plan.pieces = plan.steps = 0
+    caller, is_old, plan = message.caller, profile == "6.1", w.plan[0]
+    pieces, steps = [], []
     if message.payload_bytes > MAX_PAYLOAD_BYTES:
         raise InputError(f"payload: {message.payload_bytes} bytes, more than the {MAX_PAYLOAD_BYTES} of the model")
     fates = fate if isinstance(fate, dict) else {role: fate for role in ROLES if fate and role != "head"}
@@ -72,32 +70,27 @@ def lay_plan(w, message: Message, profile: str, owners: dict, fate: str | dict |
     sends, later = message.sends(profile), message.sends("6.12")
     later = later if len(later) == len(sends) else sends  # one send for all came later still, and had no NOTLAST
     for send, since in zip(sends, later, strict=True):
-        step = w.step[plan.steps]
-        step.method, step.asks = METHODS.index(send.method), ASKS.index(caller.asks_6_1 if is_old else caller.asks_6_12)
-        step.first_piece = plan.pieces
-        step.msg_flags, step.flags_since_6_5 = (sum(FLAGS[flag] for flag in call.flags) for call in (send, since))
-        segments = send.segments
+        first_piece, segments = len(pieces), send.segments
         if send.method == "sendpage":  # one piece of one page, whatever parts of the message lie in it
             segments = [segments[0]._replace(size_bytes=sum(segment.size_bytes for segment in segments))]
         for role, size_bytes, owner in segments:
             unit_bytes = caller.payload_unit_bytes or size_bytes if role == "payload" else size_bytes
+            like = "trailer" if role == "pad" else role
+            usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
+            owned, end = owners.get(like, owner), fates.get(like, usual)
+            if owned in ("stack", "static"):  # the next message is built in the same place
+                end = "rewritten"
             for start in range(0, size_bytes, unit_bytes):
-                if plan.pieces == kernel.PIECES:
-                    raise InputError(f"payload: more than {kernel.PIECES} pieces in one message")
-                piece = w.piece[plan.pieces]
-                piece.role = ROLES.index(role)
-                piece.size_bytes = min(unit_bytes, size_bytes - start)
-                like = "trailer" if role == "pad" else role
-                owned = owners.get(like, owner)
-                piece.owner = PAYLOAD_OWNERS.index("slab" if owned == "page_then_slab" and start > 0 else owned)
-                usual = "kept" if role in ("payload", "head") else caller.header_fate.replace("none", "kept")
-                piece.fate = FATES.index(fates.get(like, usual))
-                if PAYLOAD_OWNERS[piece.owner] in ("stack", "static"):  # the next message is built in the same place
-                    piece.fate = FATES.index("rewritten")
-                piece.address = piece.kept_address = 0
-                plan.pieces += 1
-        step.pieces = plan.pieces - step.first_piece
-        plan.steps += 1
+                memory = "slab" if owned == "page_then_slab" and start > 0 else owned
+                what = ROLES.index(role), min(unit_bytes, size_bytes - start)
+                pieces.append((*what, PAYLOAD_OWNERS.index(memory), FATES.index(end), 0, 0))
+        flags = (sum(FLAGS[flag] for flag in call.flags) for call in (send, since))
+        asks = ASKS.index(caller.asks_6_1 if is_old else caller.asks_6_12)
+        steps.append((METHODS.index(send.method), first_piece, len(pieces) - first_piece, *flags, asks))
+    if len(pieces) > kernel.PIECES:
+        raise InputError(f"payload: more than {kernel.PIECES} pieces in one message")
+    w.piece[: len(pieces)], w.step[: len(steps)] = pieces, steps  # each in the order of its record's fields
+    plan.pieces, plan.steps = len(pieces), len(steps)
     plan.corked = caller.corked_6_1 if is_old else caller.corked_6_12
 
 
@@ -107,9 +100,9 @@ def set_up(
     caller: Any,
     profile: str,
     *,
-    payload_bytes: Whole = PAGE_SIZE,
+    payload_bytes: Whole = kernel.PAGE_SIZE,
     trailer_bytes: Whole | None = None,
-    entry_bytes: Whole = PAGE_SIZE,
+    entry_bytes: Whole = kernel.PAGE_SIZE,
     data_digest: bool = False,
     mtu: Whole = 65536,
     allocator: str = "page_frag_down",
@@ -132,13 +125,13 @@ def set_up(
     """
     within("ack_delay", ack_delay, 0, kernel.ACK_DELAY_MAX, " messages")
     within("lose_every", lose_every, 0, MOST_MESSAGES)
-    within("entry", entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     plan, sk = w.plan[0], w.sock[0]
     sk.mss, sk.size_goal = segment_bytes(mtu)
     if not isinstance(caller, Message):
         most_bytes = caller.most_bytes(int(sk.mss))
         within(f"{caller.key}: payload of one message", payload_bytes, 0, most_bytes, " bytes")
         caller = Message(caller, payload_bytes, trailer_bytes, data_digest, entry_bytes)
+    within("entry", caller.entry_bytes, 1, MAX_PAYLOAD_BYTES, " bytes")
     lay_plan(w, caller, profile, owners or {}, fate)
     message_bytes = sum(int(w.piece[place].size_bytes) for place in range(plan.pieces))
     if message_bytes * (ack_delay + 1) > kernel.WIRE_BYTES:
@@ -196,28 +189,26 @@ def run(
     key = None if is_own else BUILT_IN.index(alternative)
     send = own_loop(OWN[alternative]) if is_own else lambda w, count: run_messages(w, key, count)
 
-    def count() -> tuple[list[int], Any, str, bool]:
+    def count() -> tuple[Tally, bool]:
         send(w, warm_up)
         start_counting(w)
         w.logging = look is not None
         send(w, messages)
         seen = look(w) if look is not None else None
         settle(w)
-        counters = w.tally[0].tolist()
+        tally = Tally(*w.tally[0].tolist())
         is_whole = w.sock[0].snd_nxt == w.plan[0].bytes * (warm_up + messages)
         close_run(w)
-        told = broken_memory(w.tally[0])
-        is_harmed = told != ""
-        if is_own and (told or not is_whole or w.tally[0].refused or w.tally[0].corrupt_bytes):
+        told = harm = broken_memory(w.tally[0])
+        if is_own and (harm or not is_whole or w.tally[0].refused or w.tally[0].corrupt_bytes):
             set_up(open_world(profile, w), caller, profile, **options)
-            told = "; ".join(filter(None, (broken_message(w, OWN[alternative], warm_up + messages), told)))
-        return counters, seen, told, is_harmed
+            told = "; ".join(filter(None, (broken_message(w, OWN[alternative], warm_up + messages), harm)))
+        tally.seen, tally.broke = seen, told
+        return tally, harm != ""
 
-    counters, seen, told, is_harmed = apart(alternative, w, count) if is_own else count()
-    tally = Tally(*counters)
-    tally.seen, tally.broke = seen, told
+    tally, is_harmed = apart(alternative, w, count) if is_own else count()
     if is_harmed:
-        error = BrokenError(f"{alternative} on {profile}: {told}")
+        error = BrokenError(f"{alternative} on {profile}: {tally.broke}")
         error.tally = tally
         raise error
     return tally

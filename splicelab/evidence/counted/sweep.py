@@ -44,11 +44,7 @@ class Sweep(Result):
 
 
 @checked
-def sweep(
-    grid: dict[str, Any],
-    executor: Executor | None = None,
-    finished: Any = None,
-) -> Sweep:
+def sweep(grid: dict[str, Any], executor: Executor | None = None, finished: Any = None) -> Sweep:
     """Run every combination of the grid, a row each in the grid's order: its values, how it ended, every counter.
 
     Parameters

@@ -62,34 +62,30 @@ class Decision(Result):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row an alternative, the best first: place, score, low and high, reasons."""
-        return self.places.assign(reasons=[self._reasons(name) for name in self.places.index])
+        """A row an alternative, the best first: place, score, low and high, reasons.
 
-    @cached_property
-    def places(self) -> pd.DataFrame:
-        """Its numbers: place, score, low and high; not surely behind is the same place."""
+        Who is not surely behind has the same place.
+        """
         scores = pd.DataFrame(self.scaled @ self.shares.to_numpy(), columns=self.criteria.index)
-        means = scores.mean().sort_values(kind="stable")
-        rows, place, ahead = {}, 1, means.index[0]
-        for number, (name, mean) in enumerate(means.items(), 1):
+        rows, place, ahead = {}, 1, scores.mean().idxmin()
+        for number, (name, mean) in enumerate(scores.mean().sort_values(kind="stable").items(), 1):
             if (scores[ahead] < scores[name]).mean() >= SURE:
                 place, ahead = number, name
-            low, high = scores[name].quantile([0.025, 0.975])
-            rows[name] = place, mean, low, high
-        columns = ["place", "score", "low", "high"]
+            rows[name] = place, mean, *scores[name].quantile([0.025, 0.975]), self._reasons(name)
+        columns = ["place", "score", "low", "high", "reasons"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("alternative")
 
     def _reasons(self, name: str) -> str:
         """Say in what an alternative is the best and in what the worst, where it counts."""
-        values = self.criteria.loc[:, self.criteria.nunique() > 1]
-        values = values[[name for name in values if self.weights[name]]]
-        best, worst = ([key for key in values if values[key][name] == end[key]] for end in (values.min(), values.max()))
-        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in (("least", best), ("most", worst)) if keys)
+        values = self.criteria.loc[:, (self.criteria.nunique() > 1) & (self.shares > 0)]
+        ends = {"least": values.min(), "most": values.max()}
+        found = {word: values.columns[values.loc[name] == end] for word, end in ends.items()}
+        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in found.items() if len(keys))
 
     @property
     def recommended(self) -> list[str]:
         """The alternatives in first place: more than one where the difference is not real."""
-        return self.places.index[self.places.place == 1].tolist()
+        return self.table.index[self.table.place == 1].tolist()
 
     @cached_property
     def would_change(self) -> pd.DataFrame:
@@ -126,13 +122,14 @@ class Decision(Result):
 
     def plain(self) -> dict:
         """Return plain data, as the command line prints them as JSON."""
-        ranking = [
-            {"alternative": name} | row.to_dict() | {"reasons": row.reasons.split("; ")}
-            for name, row in self.table.iterrows()
-        ]
+        ranking = self.table.assign(reasons=self.table.reasons.str.split("; ")).reset_index()
         moves = self.would_change.dropna().reset_index().drop(columns=["lead_at_0", "lead_at_most"])
         said = {"caller": self.caller, "recommended": self.recommended[0], "same": self.recommended[1:]}
-        return said | {"ranking": ranking, "would_change": moves.to_dict("records"), "excluded": self.excluded}
+        return said | {
+            "ranking": ranking.to_dict("records"),
+            "would_change": moves.to_dict("records"),
+            "excluded": self.excluded,
+        }
 
 
 @checked
@@ -180,11 +177,10 @@ def decide(
     asked = {"caller": caller, "payloads": payloads, "weights": weights, "flag_ignored": flag_ignored}
     asked |= {"in_flight": in_flight, "as_of_6_1": as_of_6_1, "costs": costs} | options
     caller, choices = find_sender(caller, as_of_6_1), debate("choices")
-    names = (*CRITERIA, *FAMILIES)
     weights = WEIGHTS | {
         criterion: weight
         for name, weight in (weights or {}).items()
-        for criterion in FAMILIES.get(one_of("criterion", name, names), (name,))
+        for criterion in FAMILIES.get(one_of("criterion", name, (*CRITERIA, *FAMILIES)), (name,))
     }
     within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
     shares = pd.Series(payloads) / (sum(payloads.values()) or 1)

@@ -19,11 +19,11 @@ from splicelab.progress import progress
 from splicelab.result import Result
 
 PAYLOADS, QUICK_PAYLOADS = (100, 1024, 4096, 16384, 32768, 65536, 131072), (1024, 16384, 65536)
-PATTERNS = dict.fromkeys(WAYS, ("one sendmsg", "nothing"))
+STALLED, LEAST = "plain_copy, MORE to the end", Shape(1, 1, 1)
+PATTERNS = dict.fromkeys(WAYS, ("one sendmsg", "nothing")) | {STALLED: ("one sendmsg", "MSG_MORE to the end")}
 PATTERNS |= dict.fromkeys(("piecewise", "three_calls"), ("sendfile between", "MSG_MORE"))
 PATTERNS |= dict.fromkeys(("fix_callers", "rewrite_helper"), ("one splice", "nothing"))
 COLUMNS = ["scenario", "what", "predicted", "observed", "agrees", "why"]
-STALLED, LEAST = "plain_copy, MORE to the end", Shape(1, 1, 1)
 # By route: the MTU, and what a connection has been given when it is warm: so many segments in flight, bytes of window.
 WARM = {"loopback": (65536, 10, 1 << 19), "veth": (1500, 100, 1 << 22)}
 ACKS = "when all calls have returned", "between two calls", "within a call"
@@ -94,17 +94,16 @@ def predict_message(way: str, shape: Shape, profile: str, acks=ACKS[0], skb_byte
 
     ``acks``, one of ACKS, says when the receiver ACKs what has left; ``skb_bytes`` is that of `Forecast`.
     """
-    calls = pattern_calls(*PATTERNS.get(way, PATTERNS["plain_copy"]), *shape)
+    calls, total_bytes = pattern_calls(*PATTERNS[way], *shape), sum(shape)
     if way == "three_calls":
         calls[1] = ["splice", [["file", 0, shape.payload_bytes]], ["SPLICE_F_MORE"]]
     is_pinned = way == "attach_callback"
-    if way not in PATTERNS or is_pinned:
-        calls[0][-1].append("MSG_ZEROCOPY" if is_pinned else "MSG_MORE")
+    if is_pinned:
+        calls[0][-1].append("MSG_ZEROCOPY")
     mtu, cwnd, max_window = WARM[route]
     mss, size_goal = segment_bytes(mtu)
     if acks == ACKS[2]:  # what fills an skb leaves by itself: as if each were a call
-        full, rest_bytes = divmod(sum(shape), size_goal)
-        sizes = [size_goal] * full + [rest_bytes] * (rest_bytes > 0)
+        sizes = [min(size_goal, total_bytes - sent_bytes) for sent_bytes in range(0, total_bytes, size_goal)]
         calls = [["sendmsg", [size_bytes], ["MSG_MORE"]] for size_bytes in sizes]
     given = {"cwnd": cwnd, "goals": [[0, 0, mss, size_goal]], "acks": [], "max_window": max_window}
     message = {"calls": calls, "receiver_reads": "after_message", **given}
@@ -113,14 +112,14 @@ def predict_message(way: str, shape: Shape, profile: str, acks=ACKS[0], skb_byte
     scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
     seen = observe(scenario, acks_each_call=acks != ACKS[0] or len(calls) == 1)
     waiting_bytes = seen.counters["unsent_bytes"]
-    waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > sum(shape) - waiting_bytes]
+    waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > total_bytes - waiting_bytes]
     segments = sum(-(-size_bytes // mss) for size_bytes, *_ in seen.counters["skbs"][: -len(waiting) or None])
+    into_pipe = sum(len(call[1]) for call in calls if call[0] == "splice")  # a piece, a call
     return {
-        "calls": len(calls)
-        + sum(len(call[1]) for call in calls if call[0] == "splice"),  # a piece, a call into the pipe
+        "calls": len(calls) + into_pipe,
         "segments": segments,
         "data segments": segments,
-        "bytes sent": sum(shape) - waiting_bytes,
+        "bytes sent": total_bytes - waiting_bytes,
         "bytes not ACKed": waiting_bytes,
         "bytes not sent": waiting_bytes,
         "truesize queued": sum(skb.truesize + skb_bytes for skb in waiting),

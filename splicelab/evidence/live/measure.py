@@ -27,7 +27,7 @@ SIZES = {"header_bytes": (48, 1024), "payload_bytes": (1024, 4096, 8192, 16384, 
 QUICK_SIZES = {"header_bytes": (48,), "payload_bytes": (1024, 8192, 32768, 131072)}
 TRAILER_BYTES = 4
 FULL = {"sizes": SIZES, "processes": 5, "rounds": 12, "sample_ms": 4.0, "heats": HEATS}
-QUICK = {"sizes": QUICK_SIZES, "processes": 5, "rounds": 4, "sample_ms": 2.0, "heats": HEATS[:1]}
+QUICK = {"sizes": QUICK_SIZES, "processes": 3, "rounds": 6, "sample_ms": 2.0, "heats": HEATS[:1]}
 DEADLINE_S = 300
 
 
@@ -81,7 +81,7 @@ def _told(child: subprocess.Popen) -> Iterator[dict]:
 def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
     """Measure ways over sizes of header and payload (FULL says how, unless given); return a DataFrame, a row each.
 
-    The processes start together, which saves a reader their imports, and measure one after the other.
+    The processes get ready together, which saves a reader half of that, and measure one after the other.
 
     Columns: alternative, header_bytes, payload_bytes, trailer_bytes, heat, process, COSTS (of a process: the median
     time, and means, since CPU time comes in ticks), and the quartiles of its time, first_ns and third_ns.
@@ -97,7 +97,7 @@ def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
     with progress("live", total=total) as bar, ExitStack() as stack:
         children = [stack.enter_context(_child(job)) for _ in range(how["processes"])]
         for child in children:
-            child.stdout.readline()  # ready: none imports while another measures
+            child.stdout.readline()  # ready: none loads code while another measures
         for process, child in enumerate(children):
             for cell in _told(child):
                 for name, costs in cell["costs"].items():
@@ -110,19 +110,20 @@ def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
 
 
 def main(text: str) -> None:
-    """Measure the cells of a job and print each when it is done; the first warms up the machine and does not count.
-
-    Each is sent by a fresh thread: Linux splits a thread's CPU time by its ticks in user mode so far, ever.
-    """
+    """Load what is compiled, say so, wait for this process's turn, then measure the cells of a job and print each."""
     job = json.loads(text)
-    print("ready", flush=True)
-    sys.stdin.read()  # until it is this process's turn
     cells = job.pop("cells")
-    for number, (shape, heat) in enumerate([cells[0], *cells]):
-        with ThreadPoolExecutor(1) as sender:
-            costs = sender.submit(measure_here, Shape(*shape), heat, **job).result()
-        if number:
-            print(json.dumps({"shape": shape, "heat": heat, "costs": costs}), flush=True)
+
+    def costs(shape: list[int], heat: str) -> dict:
+        with ThreadPoolExecutor(1) as fresh:  # Linux splits a thread's CPU time by its ticks in user mode so far, ever
+            return fresh.submit(measure_here, Shape(*shape), heat, **job).result()
+
+    costs(*cells[0])
+    print("ready", flush=True)
+    sys.stdin.read()
+    costs(*cells[0])  # warms up the machine
+    for shape, heat in cells:
+        print(json.dumps({"shape": shape, "heat": heat, "costs": costs(shape, heat)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def live(*ways: str, quick: bool = False, stored: bool = False, route: str = ROU
             because = str(error).removeprefix("live: ")
     try:
         kept = json.loads(data_path("live", "run.json").read_text(encoding="utf-8"))
-        told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"])
-        told = replace(told, note=f" (a stored run, since {because})")
+        note = f" (a stored run, since {because})"
+        told = Forecast(kept["kernel"], kept["profile"], pd.DataFrame(kept["predictions"]), kept["skb_bytes"], note)
         samples = pd.DataFrame(kept["samples"])
         samples = samples[samples.alternative.isin((*ways, AGAIN))]
         return LiveRun(told, samples, kept["provenance"], stored_because=because)
@@ -178,11 +178,11 @@ class LiveTable(Result):
 
 def crossing(ratio: pd.Series) -> float:
     """Return from which payload on a ratio stays below 1, between the sizes on a line over their logarithms."""
-    below = ratio.to_numpy() < 1
-    if not below[-1]:
-        return np.nan
-    first = len(below) - int(np.argmin(below[::-1])) if not below.all() else 0
-    if first == 0:
+    x, y = np.log(ratio.index), np.log(ratio.to_numpy())
+    above = np.flatnonzero(~(y < 0))
+    if not len(above):
         return float(ratio.index[0])
-    x, y = np.log(ratio.index[first - 1 : first + 1]), np.log(ratio.iloc[first - 1 : first + 1])
-    return float(np.exp(x[0] + (x[1] - x[0]) * y.iloc[0] / (y.iloc[0] - y.iloc[1])))
+    last = above[-1]
+    if last == len(y) - 1:
+        return np.nan
+    return float(np.exp(np.interp(0, y[[last + 1, last]], x[[last + 1, last]])))

@@ -1,7 +1,6 @@
 """A TCP connection over loopback, a pipe and a file to send from: opened and closed together, with a deadline."""
 
 import fcntl
-import mmap
 import os
 import socket
 import struct
@@ -68,10 +67,8 @@ class Wire:
     def begin(self, messages: int) -> Future:
         """Let the thread receive so many messages."""
         self.state[:] = 0
-        total_bytes = messages * self.message_bytes
-        return self.thread.submit(
-            self.side.receive, self.receiver.fileno(), self.buffer, self.meant, total_bytes, self.state
-        )
+        given = self.receiver.fileno(), self.buffer, self.meant, messages * self.message_bytes, self.state
+        return self.thread.submit(self.side.receive, *given)
 
     def put(self, way: str, messages: int) -> dict[str, int]:
         """Send messages by one of WAYS and return COUNTS; LiveError where a call failed or the deadline passed."""
@@ -128,12 +125,12 @@ class Wire:
 
 @contextmanager
 def open_wire(
-    shape: Shape, heat: str = "hot", *, side=loops, host="127.0.0.1", buffer_bytes: int = 0, route: str = ROUTES[0]
+    shape: Shape, heat: str = "hot", *, side=loops, host: str = "127.0.0.1", route: str = ROUTES[0]
 ) -> Iterator[Wire]:
     """Open all that messages of one shape need, ready to send, and close it again, whatever happens.
 
-    ``heat`` is one of HEATS; ``side`` holds the functions that send and receive; ``buffer_bytes`` the send
-    buffer that is asked for; ``route`` is one of ROUTES, ``host`` where loopback leads.
+    ``heat`` is one of HEATS; ``side`` holds the functions that send and receive; ``route`` is one of ROUTES,
+    ``host`` where loopback leads.
 
     Raises
     ------
@@ -146,26 +143,21 @@ def open_wire(
     with ExitStack() as stack:
         try:
             ends = _connect(stack, host, route)
-            wire = _open(stack, *ends, shape, heat, side, buffer_bytes)
+            wire = _open(stack, *ends, shape, heat, side)
         except (OSError, AttributeError) as error:
             raise LiveError(f"live: this machine does not let a program do it: {error}") from None
         yield wire
 
 
-def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side, buffer_bytes: int) -> Wire:
+def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side) -> Wire:
     """Open a pipe and a file mapped into memory for a connection; what the stack holds is closed by it."""
     sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
-    if buffer_bytes:
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
     stride = -(-shape.payload_bytes // PAGE_SIZE) * PAGE_SIZE
     span = stride if heat == "hot" else COLD_BYTES // stride * stride
     header, payload, trailer = (np.arange(size_bytes) * 167 % 251 + 1 for size_bytes in shape)  # no period of 2^n
-    file = os.memfd_create("payload")
-    stack.callback(os.close, file)
-    os.truncate(file, span)
-    mapped = mmap.mmap(file, span)
-    pages = np.frombuffer(mapped, np.uint8).reshape(-1, stride)
+    file = stack.enter_context(open(os.memfd_create("payload"), "w+b"))
+    pages = np.memmap(file, np.uint8, "w+", shape=(span // stride, stride))
     pages[:, : shape.payload_bytes] = payload
     pipe_out, pipe_in = os.pipe()
     with suppress(OSError):  # a user may have used up what pipes may hold
@@ -179,11 +171,11 @@ def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side, buf
     msghdr = np.array([0, 0, iov.ctypes.data, 3, 0, 0, 0])
     scratch, counts = np.zeros(32, np.int64), np.zeros(len(COUNTS), np.int64)
     pool = np.zeros(loops.POOL_BYTES, np.uint8)
-    job = Job(sender.fileno(), file, pipe_in, pipe_out, iov, msghdr, scratch, pool, counts, stride, span)
+    job = Job(sender.fileno(), file.fileno(), pipe_in, pipe_out, iov, msghdr, scratch, pool, counts, stride, span)
     message = np.concatenate([header, payload, trailer]).astype(np.uint8)
     meant = np.tile(message, 2 * -(-CHUNK_BYTES // len(message)))
     wire = Wire(sender, receiver, job, meant, side)
-    wire.kept = small, pages, mapped
+    wire.kept = small, pages
     stack.callback(wire.close)
     longest = Timer(LONGEST_S, wire.cut)
     longest.start()

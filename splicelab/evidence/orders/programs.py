@@ -48,7 +48,7 @@ RULES = CORRUPT, TWICE, LEAKED, LOST, REUSED = (
 
 
 class TwoMessages(Machine):
-    """A caller who sends two messages by a program, on a machine where others act too."""
+    """A caller who sends two messages by a program, on a machine where others act too; InputError for no step."""
 
     rules = RULES
     fatal = frozenset({TWICE})
@@ -57,6 +57,8 @@ class TwoMessages(Machine):
         super().__init__()
         steps = program.split(";") if isinstance(program, str) else program
         self.program = tuple(step if callable(step) else step.strip() for step in steps)
+        if unknown := [step for step in self.program if not callable(step) and not STEP.fullmatch(step)]:
+            raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
         self.steps = 0
 
     def events(self) -> Iterator[tuple]:
@@ -159,9 +161,12 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
         names = WORLDS if names == ("allocators",) else names or PROGRAMS
         return Verdicts({name: search_orders(name, program=program) for name in names})
     (name,) = names
-    if program:
-        return _search(name, TwoMessages(program))
-    return _search_known(one_of("alternative", name, (*PROGRAMS, *WORLDS)))
+    if not program:
+        return _search_known(one_of("alternative", name, (*PROGRAMS, *WORLDS)))
+    try:
+        return search(name, TwoMessages(program))
+    except IndexError:
+        raise InputError(f"program: {name} takes more than this machine's three objects, four pages") from None
 
 
 @cache
@@ -170,20 +175,4 @@ def _search_known(name: str) -> Verdict:
     if name in WORLDS:
         return search(name, WORLDS[name])
     first = next(other for other, program in PROGRAMS.items() if program == PROGRAMS[name])
-    return _search(name, TwoMessages(PROGRAMS[name])) if first == name else replace(_search_known(first), name=name)
-
-
-def _search(name: str, start: TwoMessages) -> Verdict:
-    """Search a program whose steps this machine may not know.
-
-    Raises
-    ------
-    InputError
-        It does not know one, or has too little memory for them.
-    """
-    if unknown := [step for step in start.program if not callable(step) and not STEP.fullmatch(step)]:
-        raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
-    try:
-        return search(name, start)
-    except IndexError:
-        raise InputError(f"program: {name} takes more than this machine's three objects, four pages") from None
+    return search(name, TwoMessages(PROGRAMS[name])) if first == name else replace(_search_known(first), name=name)

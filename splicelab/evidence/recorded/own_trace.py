@@ -4,6 +4,7 @@ Recorded evidence of the reader's machine; what `OwnTrace.through` returns is co
 """
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from splicelab.evidence.counted.compare import DEFAULT_PROFILE, Comparison, coun
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.tally import Tally, total
 from splicelab.evidence.recorded.own_messages import TIMER_S, Gathered, Shape, Wait
-from splicelab.evidence.recorded.trace_lines import SENDS, read_calls
+from splicelab.evidence.recorded.trace_lines import SENDS, read_calls, trace_name
 from splicelab.paths import data_path
 from splicelab.progress import progress
 from splicelab.recipes import Segment, Send
@@ -72,9 +73,8 @@ class OwnTrace(Result):
 
     def plain(self) -> dict:
         """Return plain values, as the command line prints them as JSON."""
-        stalls = {
-            why: dict(zip(("times", "longest_s", "line"), what, strict=True)) for why, what in self.found.causes.items()
-        }
+        names = ("times", "longest_s", "line")
+        stalls = {why: dict(zip(names, what, strict=True)) for why, what in self.found.causes.items()}
         shapes = self.table.to_dict("records")
         waits = [wait._asdict() for wait in self.found.waits]
         return {"trace": self.name, "counts": self.found.counts, "shapes": shapes, "stalls": stalls, "waits": waits}
@@ -90,18 +90,14 @@ class OwnTrace(Result):
         """
         if profile == "6.1":
             raise InputError("profile: a trace goes through 6.12 or what follows: 6.1 has another sendfile")
-        calls, tallies, names = {}, {}, alternatives or (*BUILT_IN, *OWN)
-        with progress("alternatives", total=len(names) * len(self.shapes)) as bar:
-            for key in names:
-                parts = []
-                for shape, times in self.shapes:
-                    tally, made = count_message(as_message(shape), key, profile, mtu=self.mtu, **options)
-                    calls.setdefault(key, made)
-                    values = zip(Tally._fields, tally, strict=True)
-                    parts.append(Tally(*(value * (1 if "peak" in name else times) for name, value in values)))
-                    parts[-1].broke = tally.broke
-                    bar.update()
-                tallies[key] = total(parts)
+        calls, parts = {}, {key: [] for key in alternatives or (*BUILT_IN, *OWN)}
+        for key, (shape, times) in progress("alternatives", list(product(parts, self.shapes))):
+            tally = count_message(as_message(shape), key, profile, mtu=self.mtu, **options)
+            calls.setdefault(key, tally.seen)
+            values = zip(Tally._fields, tally, strict=True)
+            parts[key].append(Tally(*(value * (1 if "peak" in name else times) for name, value in values)))
+            parts[key][-1].broke = tally.broke
+        tallies = {key: total(counted) for key, counted in parts.items()}
         if chosen:
             one_of("chosen", chosen, tallies)
         return Comparison(self.name, self.found.counts["bytes"], profile, tallies, calls, chosen, "the whole trace")
@@ -157,7 +153,7 @@ def own_trace(path: str | Path | dict[str, Any], message_ends: float | str = MAY
     if isinstance(path, str) and path in STORED:
         path = data_path("traces", f"{path}.strace")
     found = Gathered(mss, pause_s, not is_more).gather(read_calls(path))
-    name = str(path.get("name"))[:80] if isinstance(path, dict) else Path(path).name
+    name = trace_name(path)
     if not found.counts["messages"]:
         raise InputError(f"{name}: line 1: call: none sends on a TCP socket (data/README.md: Own traces)")
     return OwnTrace(name, int(mtu), found)

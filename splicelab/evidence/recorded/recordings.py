@@ -5,6 +5,7 @@ sends (`operations`: nvme-tcp, nfsd, siw). Every file is checked against data/re
 """
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
@@ -143,7 +144,7 @@ def recordings(**wanted) -> Recordings:
             raw = from_json(line)
             counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
             recorded.append(Recorded(scenario, raw["kind"], counts))
-    columns = {"kind": attrgetter("kind")} | {name: attrgetter(f"scenario.{name}") for name in ("kernel", "mtu")}
+    columns = {"kernel": attrgetter("scenario.kernel"), "mtu": attrgetter("scenario.mtu"), "kind": attrgetter("kind")}
     known = {name: dict.fromkeys(map(has, recorded)) for name, has in columns.items()}
     for name, values in wanted.items():
         one_of("recordings", name, columns)
@@ -174,7 +175,6 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
                 if counter not in said:
                     raise InputError(f"prediction {answer['id']!r}: messages[{number}]: no {counter}")
                 value, guess = was.get(counter), said[counter]
-                guess = [list(skb) for skb in guess] if counter == "skbs" else guess
                 equal = None if value is None else value == guess
                 rows.append((scenario.kernel, scenario.mtu, kind, scenario.id, number, counter, value, guess, equal))
     columns = ["kernel", "mtu", "kind", "id", "message", "counter", "recorded", "predicted", "equal"]
@@ -192,23 +192,22 @@ def operations() -> pd.DataFrame:
     lines = [(row.file, line) for row in manifest("operations") for _, line in read_lines(recording_path(row))]
     rows = []
     for file, line in lines:
-        operation, sides, splicing = from_json(line), {}, {}
-        for code, *event in operation["ev"]:
-            if code in ("call", "push", "xmit"):
-                empty = {"calls": [], "pushes": 0, "copied_bytes": 0, "spliced_bytes": 0, "skbs": []}
-                side = sides.setdefault(event[0], empty)
-            if code == "call":
-                calling = side
-                calling["calls"].append((event[1], event[2], flags := int(event[3], 16), event[4]))
-                splicing = side if flags & MSG_SPLICE_PAGES else splicing  # which a call of another task may interrupt
-            elif code == "push":
-                side["pushes"] += 1
-            elif code == "xmit":
-                side["skbs"].append(tuple(event[1:4]))
-            elif code == "copy":
-                calling["copied_bytes"] += event[0]
-            elif code == "splice_ret":
-                splicing["spliced_bytes"] += max(event[0], 0)
+        operation, splicing = from_json(line), {}
+        sides = defaultdict(lambda: {"calls": [], "pushes": 0, "copied_bytes": 0, "spliced_bytes": 0, "skbs": []})
+        for event in operation["ev"]:
+            match event:
+                case "call", role, name, size_bytes, flags, iterator, *_:
+                    calling, bits = sides[role], int(flags, 16)
+                    calling["calls"].append((name, size_bytes, bits, iterator))
+                    splicing = calling if bits & MSG_SPLICE_PAGES else splicing  # another task's call may interrupt it
+                case "push", role, *_:
+                    sides[role]["pushes"] += 1
+                case "xmit", role, *skb:
+                    sides[role]["skbs"].append(tuple(skb[:3]))
+                case "copy", copied_bytes:
+                    calling["copied_bytes"] += copied_bytes
+                case "splice_ret", spliced_bytes:
+                    splicing["spliced_bytes"] += max(spliced_bytes, 0)
         head = {"caller": file.removeprefix("callers/").split("-")[0]}
         head |= {name: operation[name] for name in ("kernel", "cfg", "op")}
         rows += [{**head, "role": role, **counts} for role, counts in sorted(sides.items())]

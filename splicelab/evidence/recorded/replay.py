@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 import pandas as pd
 
@@ -15,16 +15,14 @@ from splicelab.evidence.recorded.recordings import operations
 from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.result import Result
 
-RECORDED_AS = {  # which row of data/callers.csv describes what was recorded, in which direction, by which side
-    ("nvme", "read", "T"): "nvmet_tcp", ("nvme", "write", "H"): "nvme_tcp", ("nvme", "read", "H"): "nvme_tcp",
-    ("nfs", "read", "T"): "sunrpc_server", ("nfs", "write", "H"): "sunrpc_client", ("rds", "send", "H"): "rds",
-    ("iscsi", "write", "H"): "iscsi_tcp", ("iscsi", "modeselect", "H"): "iscsi_tcp", ("drbd", "write", "H"): "drbd",
-    ("iscsi", "read", "H"): "iscsi_tcp", ("iscsi", "inquiry", "H"): "iscsi_tcp", ("kcm", "send", "H"): "kcm",
-    ("iscsi", "read", "T"): "lio_target", ("iscsi", "inquiry", "T"): "lio_target", ("ktls", "send", "H"): "ktls",
-    ("ceph", "write", "H"): "ceph",
+RECORDED_AS = {  # what was recorded, in which direction, on which side: a row of data/callers.csv describes it
+    "nvme read T": "nvmet_tcp", "nvme read H": "nvme_tcp", "nvme write H": "nvme_tcp", "ceph write H": "ceph",
+    "nfs read T": "sunrpc_server", "nfs write H": "sunrpc_client", "rds send H": "rds", "drbd write H": "drbd",
+    "iscsi read H": "iscsi_tcp", "iscsi write H": "iscsi_tcp", "iscsi inquiry H": "iscsi_tcp", "kcm send H": "kcm",
+    "iscsi modeselect H": "iscsi_tcp", "iscsi read T": "lio_target", "iscsi inquiry T": "lio_target",
+    "ktls send H": "ktls",
 }  # fmt: skip
 KERNELS = {"6.1": "6.1.192", "6.12": "6.12.117"}
-COMMANDS = ("nvme_tcp", "iscsi_tcp"), ("read", "inquiry")  # which ask for payload and have none
 FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
 
 Call = tuple[str, int, tuple[str, ...]]
@@ -33,7 +31,7 @@ Call = tuple[str, int, tuple[str, ...]]
 def row_of(op) -> str | None:
     """Return the caller that a recorded operation (a row of `operations`) is compared with, or None."""
     what, cfg, direction, *_ = op.op.split("|")
-    key = RECORDED_AS.get((what, direction, op.role))
+    key = RECORDED_AS.get(f"{what} {direction} {op.role}")
     if key == "ceph":
         return "ceph_v1" if "legacy" in cfg else "ceph_v2"
     return None if key == "ktls" and cfg != "tls12" else key
@@ -50,12 +48,13 @@ def recorded_calls(op) -> list[Call]:
 
 def model_of(op, key: str, kernel: str) -> Comparison:
     """Return what the caller's own calls are for a recorded operation, counted."""
-    _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
-    payload_bytes = "0" if key in COMMANDS[0] and direction in COMMANDS[1] else payload_bytes
+    _, cfg, direction, size_bytes, offset, _ = op.op.split("|")
+    is_command = op.role == "H" and direction in ("read", "inquiry")  # which asks for payload and has none
+    payload_bytes = 0 if is_command else int(size_bytes)
     how = {"data_digest": cfg == "dd", "page_offset_bytes": int(offset) if key in FROM_USER_PAGES else 0}
     if key == "nvme_tcp" and kernel == "6.12":  # the buffer lay in a huge page: one entry
-        how |= {"entry_bytes": max(4096, int(payload_bytes)), "page_offset_bytes": 0}
-    return compare(key, int(payload_bytes), ("piecewise",), kernel, **how)
+        how |= {"entry_bytes": max(4096, payload_bytes), "page_offset_bytes": 0}
+    return compare(key, payload_bytes, ("piecewise",), kernel, **how)
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,9 +83,7 @@ class Replay(Result):
         told = []
         for kernel, (was, said) in self.counts.items():
             other = sum(n for n, one, another in self.lines[kernel] if one != another)
-            agrees = (
-                "the model: the same" if was == said and not other else f"the model differs in {other} calls: {said}"
-            )
+            agrees = f"the model differs in {other} calls: {said}" if other or was != said else "the model: the same"
             form = "{}: {} of {:,} bytes, recorded: {:,} calls, {:,} bytes copied, {:,} attached, {:,} pushes; {}"
             told.append(form.format(KERNELS[kernel], self.operation, self.payload_bytes, *was, agrees))
         return "\n".join(told)
@@ -102,7 +99,7 @@ def by_operation() -> dict[str, dict[tuple[str, int], object]]:
     """Return by name, kernel and bytes the first recording of each operation with an aligned buffer."""
     found: dict[str, dict] = {}
     for op in operations().itertuples():
-        if op.caller != "siw" and (key := row_of(op)):
+        if key := row_of(op):
             _, cfg, direction, payload_bytes, offset, _ = op.op.split("|")
             name = f"{key} {direction}{', data digest' * (cfg == 'dd')}"
             if offset in ("", "0"):
@@ -137,5 +134,4 @@ def replay(operation: str, payload_bytes: int) -> Replay:
 def _aligned(was: list[Call], said: list[Call]) -> Iterator[tuple[Call | None, Call | None]]:
     """Yield calls that belong together, None where one side has none."""
     for _, a, b, c, d in SequenceMatcher(None, was, said, autojunk=False).get_opcodes():
-        for place in range(max(b - a, d - c)):
-            yield was[a + place] if a + place < b else None, said[c + place] if c + place < d else None
+        yield from zip_longest(was[a:b], said[c:d])

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from splicelab.errors import InputError
 from splicelab.evidence.recorded.trace_lines import FLAGS, MAX_READ_BYTES, TracedCall
@@ -10,13 +9,13 @@ from splicelab.evidence.recorded.trace_lines import FLAGS, MAX_READ_BYTES, Trace
 LINE = re.compile(r"(?:\[pid +(\d+)\] |(\d+) +)?(\d{9,12}\.\d{3,9}) (.*)")
 CALL = re.compile(
     r"(\w+)\((.*)\) += (-?\d{1,19}|\?|0x[0-9a-f]+)(?:<(?:->|[^>])*>)?(?: (?:E[A-Z0-9]+ )?\(.*\)| E[A-Z0-9]+)?"
+    r"(?: <\d+\.\d+>)?"  # of strace -T
 )
-TOOK, QUOTED = re.compile(r" <\d+\.\d+>$"), re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')  # the first is of strace -T
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"(?:\.\.\.)?')
 FD = r"(\d+)(?:<((?:->|[^>])*)>)?(?:\(deleted\))?"
 FIRST, SPLICED = re.compile(FD), re.compile(rf"{FD}, (?:NULL|\[.*?\]), {FD}, ")
-LAST = re.compile(
-    r", ([A-Z_|]+|0x[0-9a-f]+|0)(?:, (?:NULL|0x[0-9a-f]+|\{.*\}), [^,]+)?$"
-)  # flags; of sendto an address
+# Flags, and behind those of sendto an address.
+LAST = re.compile(r", ([A-Z_|]+|0x[0-9a-f]+|0)(?:, (?:NULL|0x[0-9a-f]+|\{.*\}), [^,]+)?$")
 LENGTH, OPTION = re.compile(r"iov_len=(\d{1,19})"), re.compile(r"TCP_(CORK|NODELAY), \[(\d+)\]")
 OPTION_NAMES = {"CORK": ("uncork", "cork"), "NODELAY": ("nagle", "nodelay")}
 FROM = {"sendfile": "file", "sendfile64": "file", "splice": "pipe"}
@@ -34,13 +33,13 @@ def keep(known: dict, key, value):
         del known[next(iter(known))]
 
 
-def strace_calls(number: int, first: str, lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
+def strace_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
     """Yield the calls of strace's text. A call counts when it returns; its line is the one where it begins.
 
     Raises InputError, line and field first, for a line that strace -ttt does not write.
     """
     descriptors, begun = Descriptors(), {}
-    for number, line in chain([(number, first)], lines):  # noqa: B020
+    for number, line in lines:
         if line.startswith("strace: ") or not line:
             continue
         if not (match := LINE.fullmatch(line)):
@@ -57,8 +56,7 @@ def strace_calls(number: int, first: str, lines: Iterator[tuple[int, str]]) -> I
             keep(begun, task, (number, said.removesuffix("<unfinished ...>")))
             continue
         name = said.partition("(")[0]
-        plain = TOOK.sub("", said) if said.endswith(">") else said
-        call = CALL.fullmatch(QUOTED.sub('""', plain)) if name in READ else None
+        call = CALL.fullmatch(QUOTED.sub('""', said)) if name in READ else None
         if call is None and (name in READ or not (name.isidentifier() and "= " in said)):
             raise InputError(f"line {start}: call: not a whole call as strace writes it: {said!r:.60}")
         if call is not None:
@@ -74,8 +72,8 @@ class Descriptors:
     def finished(self, line: int, time_s: float, task: str, name: str, args: str, result: str) -> Iterator[TracedCall]:
         """Yield what one finished call does on a TCP socket, and remember what it says of descriptors."""
         taken_bytes, table = int(result) if result.lstrip("-").isdigit() else -1, self.tables.get(task, task)
-        match = name == "splice" and SPLICED.match(args)
-        fd, said = match.groups()[2:] if match else match.groups() if (match := FIRST.match(args)) else ("", None)
+        match = name == "splice" and SPLICED.match(args) or FIRST.match(args)
+        fd, said = match.groups()[-2:] if match else ("", None)
         place, new = (table, fd), (table, result)
         if name.startswith("clone"):
             if "CLONE_FILES" in args and taken_bytes > 0:

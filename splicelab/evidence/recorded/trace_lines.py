@@ -4,14 +4,15 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.run import FLAGS as SENT_FLAGS
@@ -19,14 +20,13 @@ from splicelab.kernel.world import MSG_SPLICE_PAGES, MSG_ZEROCOPY
 from splicelab.progress import progress
 from splicelab.tables import first_error
 
-COLUMNS = ("time", "socket", "call", "flags", "iterator", "segment_sizes", "owner")
 SENDS = ("sendmsg", "sendmmsg", "sendto", "write", "writev", "sendfile", "splice", "sendpage")
 OPTIONS = ("cork", "uncork", "nodelay", "nagle")
 OWNERS = ("slab", "large_kmalloc", "stack", "page_frag", "page", "user", "-")
 FLAGS = SENT_FLAGS | {"SPLICE_PAGES": MSG_SPLICE_PAGES, "ZEROCOPY": MSG_ZEROCOPY}
 FLAGS |= {"DONTWAIT": socket.MSG_DONTWAIT, "NOSIGNAL": socket.MSG_NOSIGNAL}  # these do not change what is asked here
 MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 << 16, 8 << 20
-TIME, SOCKET = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?"), re.compile("[!-~]{1,120}")
+Size = Annotated[str, Field(pattern="^[0-9]{1,10}$"), AfterValidator(int), Field(le=MAX_READ_BYTES)]
 
 
 class TracedCall(NamedTuple):
@@ -45,42 +45,31 @@ class TracedCall(NamedTuple):
     owners: tuple[str, ...] = ()
 
 
-def _any(words: Iterable[str], by: str) -> str:
-    """Return a pattern for some of these words, joined."""
-    one = "|".join(words)
-    return rf"(?:{one})(?:{re.escape(by)}(?:{one}))*"
+def _flags(text: str) -> Collection[str]:
+    """Read flags: names joined by |, their number in hex, or -."""
+    if re.fullmatch("0x[0-9a-fA-F]{1,8}", text):
+        return [name for name, bit in FLAGS.items() if int(text, 16) & bit]
+    return text.split("|") if text != "-" else ()
 
 
-def _flags(text: str) -> frozenset[str]:
-    """Read flags: names of FLAGS joined by |, their number in hex, or -."""
-    given = sum(FLAGS.get(name, 0) for name in set(text.split("|"))) if text[:2] != "0x" else int(text, 16)
-    return frozenset(name for name, bit in FLAGS.items() if given & bit)
+def _sizes(text: str) -> Collection[str]:
+    """Read the bytes of segments, joined by +, or -."""
+    return text.split("+") if text != "-" else ()
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    """Read the bytes of segments, joined by +."""
-    sizes = tuple(map(int, text.split("+"))) if text != "-" else ()
-    if len(sizes) > MOST_SEGMENTS or max(sizes, default=0) > MAX_READ_BYTES:
-        raise ValueError(f"more than {MOST_SEGMENTS} segments, or one above {MAX_READ_BYTES} bytes")
-    return sizes
+class _Row(BaseModel):
+    """A row of the CSV, whose columns stand in the order of `TracedCall`."""
 
-
-def _text(pattern: str, read: Callable[[str], Any]) -> Any:
-    """Return a type of text of this pattern, and what is read from it."""
-    return Annotated[str, Field(pattern=f"^({pattern})$"), AfterValidator(read)]
-
-
-class _What(BaseModel):
-    """What a row says beside its time and socket."""
-
+    time: Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$"), AfterValidator(float)]
+    socket: Annotated[str, Field(pattern="^[!-~]{1,120}$")]
     call: Literal[*SENDS, *OPTIONS, "recv", "close", "refused"]
-    flags: _text(rf"-|0x[0-9a-fA-F]{{1,8}}|{_any(FLAGS, '|')}", _flags)
+    flags: Annotated[frozenset[Literal[*FLAGS]], BeforeValidator(_flags)]
     iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"]
-    segment_sizes: _text(r"-|[0-9]{1,10}(\+[0-9]{1,10})*", _sizes)
-    owner: _text(_any(OWNERS, "+"), lambda text: tuple(text.split("+")))
+    segment_sizes: Annotated[tuple[Size, ...], Field(max_length=MOST_SEGMENTS), BeforeValidator(_sizes)]
+    owner: Annotated[tuple[Literal[*OWNERS], ...], BeforeValidator(lambda text: text.split("+"))]
 
     @model_validator(mode="after")
-    def _agree(self) -> "_What":
+    def _agree(self) -> "_Row":
         if len(self.owner) not in (1, len(self.segment_sizes)):
             raise ValueError(f"owner: {len(self.owner)} of them for {len(self.segment_sizes)} segments")
         if (self.call in SENDS) != bool(self.segment_sizes):
@@ -88,11 +77,7 @@ class _What(BaseModel):
         return self
 
 
-@lru_cache(1 << 12)
-def _what(*texts: str) -> tuple:
-    """Check the columns behind time and socket; few of them differ in a long trace."""
-    row = _What.model_validate(dict(zip(COLUMNS[2:], texts, strict=True)))
-    return row.call, row.flags, row.iterator, row.segment_sizes, row.owner
+COLUMNS = tuple(_Row.model_fields)
 
 
 def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
@@ -103,16 +88,11 @@ def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
         texts = line.split(",")
         if len(texts) != len(COLUMNS):
             raise InputError(f"line {number}: {len(texts)} columns, not the {len(COLUMNS)}: {','.join(COLUMNS)}")
-        for field, text, form in zip(COLUMNS, texts, (TIME, SOCKET), strict=False):
-            if not form.fullmatch(text):
-                raise InputError(
-                    f"line {number}: {field}: {text!r:.60} is not {'seconds' if form is TIME else 'a name'}"
-                )
         try:
-            call, *what = _what(*texts[2:])
+            row = _Row.model_validate(dict(zip(COLUMNS, texts, strict=True)))
         except ValidationError as error:
-            raise InputError(f"line {number}: {first_error(error)}") from None
-        yield TracedCall(number, float(texts[0]), texts[1], call, *what)
+            raise InputError(f"line {number}: {first_error(error, tags=range(MOST_SEGMENTS))}") from None
+        yield TracedCall(number, *vars(row).values())
 
 
 def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
@@ -130,25 +110,27 @@ def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
         yield number, text.decode(errors="replace")
 
 
+def trace_name(source: str | Path | dict) -> str:
+    """Return what a trace is called: the last part of a path, or the name that an upload has."""
+    return str(source.get("name"))[:80] if isinstance(source, dict) else Path(source).name
+
+
 @contextmanager
-def open_trace(source: str | Path | dict) -> Iterator[tuple[str, BinaryIO, int]]:
-    """Open a trace: name, file and bytes; InputError for what is no file, and for an upload that is too large."""
+def open_trace(source: str | Path | dict) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a trace: file and bytes; InputError for what is no file, and for an upload that is too large."""
     if isinstance(source, dict):
-        name, content = str(source.get("name"))[:80], source.get("content")
+        content = source.get("content")
         if not isinstance(content, bytes | memoryview) or len(content) > UPLOAD_BYTES:
-            raise InputError(
-                f"{name}: no content, or more than {UPLOAD_BYTES >> 20} MiB: splicelab trace takes any size"
-            )
-        yield name, BytesIO(content), len(content)
+            most = f"{UPLOAD_BYTES >> 20} MiB"
+            raise InputError(f"{trace_name(source)}: no content, or more than {most}: splicelab trace takes any size")
+        yield BytesIO(content), len(content)
         return
-    try:
-        with open(
-            source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
-        ) as file:  # no FIFO waits
+    try:  # and no FIFO waits
+        with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             there = os.fstat(file.fileno())
             if not stat.S_ISREG(there.st_mode):
                 raise InputError(f"{source}: not a regular file")
-            yield Path(source).name, file, there.st_size
+            yield file, there.st_size
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -162,14 +144,15 @@ def read_calls(source: str | Path | dict) -> Iterator[TracedCall]:
     """
     from splicelab.evidence.recorded.strace import strace_calls
 
-    with open_trace(source) as (name, file, size_bytes), progress(name, total=size_bytes, unit="B") as bar:
+    name = trace_name(source)
+    with open_trace(source) as (file, size_bytes), progress(name, total=size_bytes, unit="B") as bar:
         lines = text_lines(file, bar)
         try:
             number, first = next(lines, (1, ""))
             if first == ",".join(COLUMNS):
                 yield from csv_calls(lines)
             elif first[:1].isdigit() and "," not in first.split(" ")[0] or first.startswith(("[pid", "strace:")):
-                yield from strace_calls(number, first, lines)
+                yield from strace_calls(chain([(number, first)], lines))
             else:
                 raise InputError(f"line 1: neither the columns {','.join(COLUMNS)} nor a line of strace -ttt")
         except InputError as error:
@@ -181,10 +164,6 @@ def csv_lines(source: str | Path | dict) -> Iterator[str]:
     yield ",".join(COLUMNS)
     for call in read_calls(source):
         if call.call != "elsewhere":
-            texts = (
-                "|".join(sorted(call.flags)),
-                call.iterator,
-                "+".join(map(str, call.sizes_bytes)),
-                "+".join(call.owners),
-            )
+            sizes, owners = "+".join(map(str, call.sizes_bytes)), "+".join(call.owners)
+            texts = "|".join(sorted(call.flags)), call.iterator, sizes, owners
             yield ",".join([f"{call.time_s:.6f}", call.socket, call.call, *(text or "-" for text in texts)])

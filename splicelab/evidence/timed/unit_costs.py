@@ -19,15 +19,7 @@ from numba import config
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.counted.tally import Tally
-from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.timing import (
-    describe,
-    environment,
-    is_disturbed,
-    machine_name,
-    median_interval,
-    processor,
-)
+from splicelab.evidence.timed import timing, unit_loops
 from splicelab.evidence.timed.unit_loops import ATOMIC, COLD_LINE, COPY_SIZES, HEATS, names
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.paths import REPOSITORY, data_path
@@ -35,6 +27,7 @@ from splicelab.progress import progress
 from splicelab.result import Unfolds
 
 PROCESSES, DEADLINE_S = 8, 120
+ENDS = ["median_ns", "low_ns", "high_ns"]
 COMMON = "common to all"
 HOW_WARM = "hot: one place again and again; cold: anywhere in 128 MiB; a first touch waits for each line"
 LEAVES_OUT = (
@@ -65,7 +58,7 @@ class Estimate(Unfolds):
     @property
     def decides(self) -> str:
         """A sentence without numbers: which ways cost least for certain, and what the others pay most of theirs for."""
-        own, low, high = (self.parts(f"{end}_ns").drop(columns=COMMON) for end in ("median", "low", "high"))
+        own, low, high = (self.parts(end).drop(columns=COMMON) for end in ENDS)
         is_least = low.sum(axis=1) <= high.sum(axis=1)[own.sum(axis=1).idxmin()]
         if len(own) == 1:
             return f"most of it: {own.mean().idxmax()}"
@@ -82,35 +75,33 @@ class Estimate(Unfolds):
     @property
     def html(self) -> str:
         """The terms, and what they were measured on."""
-        return f"{super().html}<p>{describe(self.environment)}"
+        return f"{super().html}<p>{timing.describe(self.environment)}"
 
 
 @dataclass(frozen=True, repr=False)
 class UnitCosts(Unfolds):
-    """Unit costs in ns, a sample a process, with 95 % intervals; the loop around each (under 1 ns) is included."""
+    """Unit costs, a column each and a row a process, with 95 % intervals; the loop around (under 1 ns) is included."""
 
-    samples_ns: dict[str, np.ndarray]
+    samples_ns: pd.DataFrame
     environment: dict[str, str]
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """Median and interval; A/A is the median of every other process over that of the rest: what is noise."""
-        rows = {
-            name: [*median_interval(samples), np.median(samples[::2]) / np.median(samples[1::2])]
-            for name, samples in self.samples_ns.items()
-        }
-        return pd.DataFrame.from_dict(rows, "index", columns=["median_ns", "low_ns", "high_ns", "A/A"])
+        ends = {name: timing.median_interval(samples) for name, samples in self.samples_ns.items()}
+        again = self.samples_ns[::2].median() / self.samples_ns[1::2].median()
+        return pd.DataFrame.from_dict(ends, "index", columns=ENDS).assign(**{"A/A": again})
 
     @property
     def text(self) -> str:
         """A line without measured numbers, the same on every machine."""
-        return f"timed: {len(next(iter(self.samples_ns.values())))} processes; {HOW_WARM}"
+        return f"timed: {len(self.samples_ns)} processes; {HOW_WARM}"
 
     @property
     def html(self) -> str:
         """The table, what it was measured on, and a warning where something else was running."""
-        warning = "<p><b>The machine was not at rest.</b>" * is_disturbed(self.environment)
-        return f"{super().html}<p>95 % intervals; {describe(self.environment)}{warning}"
+        warning = "<p><b>The machine was not at rest.</b>" * timing.is_disturbed(self.environment)
+        return f"{super().html}<p>95 % intervals; {timing.describe(self.environment)}{warning}"
 
     def cost(self, name: str) -> np.ndarray:
         """Return median, low and high of one unit cost in ns."""
@@ -146,8 +137,7 @@ class UnitCosts(Unfolds):
             "cold lines": (count["cold_lines"], self.cost(COLD_LINE)),
         }
         rows = {name: [float(number), *(number * cost)] for name, (number, cost) in terms.items() if number}
-        columns = ["count", "median_ns", "low_ns", "high_ns"]
-        return Estimate(pd.DataFrame.from_dict(rows, orient="index", columns=columns), self.environment)
+        return Estimate(pd.DataFrame.from_dict(rows, "index", columns=["count", *ENDS]), self.environment)
 
 
 def unit_costs(here: bool = False) -> UnitCosts:
@@ -172,7 +162,7 @@ def unit_costs(here: bool = False) -> UnitCosts:
     """
     if here:
         return _measure()
-    mine = kept_path(processor())
+    mine = kept_path(timing.processor())
     path = mine if mine.exists() else min(mine.parent.glob("unit-costs-*.json"))
     return _kept(path, path.stat().st_mtime_ns)
 
@@ -182,7 +172,7 @@ def _kept(path: Path, changed_ns: int) -> UnitCosts:
     """Read a kept file; a decision asks for it hundreds of times."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        samples = {name: np.array(kept["samples_ns"][name], float) for name in names()}
+        samples = pd.DataFrame(kept["samples_ns"], dtype=float)[names()]
         return UnitCosts(samples, {**kept["environment"], "kept in": path.name})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path.name}: {type(error).__name__}: {error}; restore it from git") from None
@@ -190,13 +180,13 @@ def _kept(path: Path, changed_ns: int) -> UnitCosts:
 
 def kept_path(facts: dict[str, str]) -> Path:
     """Return where the unit costs of a kind of machine are kept."""
-    return data_path("bench") / f"unit-costs-{machine_name(facts)}.json"
+    return data_path("bench") / f"unit-costs-{timing.machine_name(facts)}.json"
 
 
 def keep(costs: UnitCosts) -> Path:
     """Write unit costs down for this kind of machine, in one step; return the path."""
     path = kept_path(costs.environment)
-    rows = {name: [float(f"{ns:.4g}") for ns in samples] for name, samples in costs.samples_ns.items()}
+    rows = costs.samples_ns.map(lambda ns: float(f"{ns:.4g}")).to_dict("list")
     part = path.with_suffix(".part")
     part.write_text(json.dumps({"environment": costs.environment, "samples_ns": rows}, indent=1) + "\n", "utf-8")
     part.replace(path)
@@ -206,16 +196,12 @@ def keep(costs: UnitCosts) -> Path:
 def _measure() -> UnitCosts:
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
-    facts, medians = environment(), []
-    command = [
-        sys.executable,
-        "-c",
-        f"import json; from {unit_loops.__name__} import *; print(json.dumps(medians_here()))",
-    ]
+    facts, medians = timing.environment(), []
+    code = f"import json; from {unit_loops.__name__} import medians_here; print(json.dumps(medians_here()))"
     inside = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     for _ in progress("unit costs", range(PROCESSES)):
-        done = subprocess.run(command, capture_output=True, timeout=DEADLINE_S, env=inside, check=False)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=DEADLINE_S, env=inside)
         if done.returncode:
             raise InputError(f"unit costs: a process ended with {done.returncode}: {done.stderr.decode()[-200:]}")
         medians.append(json.loads(done.stdout))
-    return UnitCosts({name: np.array([one[name] for one in medians]) for name in names()}, facts)
+    return UnitCosts(pd.DataFrame(medians), facts)
