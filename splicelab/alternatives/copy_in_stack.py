@@ -1,6 +1,6 @@
 """The patch: one sendmsg with MSG_SPLICE_PAGES, and the stack copies what lies in slab memory (D. Howells, v3).
 
-On a kernel without the patch, slab data makes the call end there: -EIO, or a short send after a good start.
+On a kernel without the patch the call ends at slab data, with -EIO or a short send, or sends on behind a hole.
 """
 
 from splicelab._jit import jit
