@@ -54,7 +54,8 @@ def fold_and_say(app, doctree):
             image["alt"] = metadata["alt"]
             if metadata["alt"].startswith("Explorer:"):  # its controls are not here: where they stood
                 image.parent += nodes.paragraph(text=metadata["alt"].splitlines()[0], classes=["controls"])
-        if len(cell.source.splitlines()) > LONGEST_SHOWN_LINES:
+        is_own = "..." in cell.source or "@alternative" in cell.source  # what a reader fills in or makes
+        if len(cell.source.splitlines()) > LONGEST_SHOWN_LINES and not is_own:
             node["hide_mode"], node["prompt_show"] = "input", "Code"
         node["prompt_hide"] = node.get("prompt_show")
 

@@ -59,6 +59,7 @@ def test_a_lower_place_is_surely_behind(decision):
 
 def test_what_would_change_it_does(decision):
     first = decision.table.index[0]
+    assert (decision.would_change.to.notna() == (decision.would_change.lead_least < 0)).all()
     for criterion, row in decision.would_change.dropna().iterrows():
         again = decide("iscsi_tcp", {4096: 0.25, 65536: 0.75}, in_flight=2, weights={criterion: row.to})
         assert again.table.index[0] == row.then != first

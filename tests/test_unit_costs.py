@@ -14,7 +14,7 @@ from splicelab import explore, plot, unit_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
 from splicelab.evidence.timed import unit_loops
-from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COMMON, COPY_SIZES, UnitCosts
+from splicelab.evidence.timed.unit_costs import ALLOCATORS, ATOMIC, COLD_LINE, COMMON, COPY_SIZES, Estimate, UnitCosts
 from splicelab.paths import data_path
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="needs the compiler")
@@ -152,6 +152,14 @@ def test_pictures_of_time_are_legible_and_unfold(costs):
     (picture, _), (numbers, _) = shown
     assert picture["image/png"] and picture["text/plain"] == ways.text
     assert numbers.text.startswith("estimated:") and "<details>" in numbers.html and "<table" in numbers.html
+
+
+def test_the_cheapest_is_among_the_least_also_where_another_end_has_more_in_common():
+    rows = {("a", "fragments"): (10, 10, 10), ("a", "copies"): (5, 5, 5)}
+    rows |= {("b", "fragments"): (12, 12, 10), ("b", "copies"): (4, 1, 5)}
+    ways = Estimate(pd.DataFrame.from_dict(rows, "index", columns=["median_ns", "low_ns", "high_ns"]), {})
+    ways.table.index = pd.MultiIndex.from_tuples(ways.table.index)
+    assert ways.decides == "all cost the same within what is uncertain"
 
 
 def test_an_explorer_measures_here_and_shows_it_whole(costs, monkeypatch):

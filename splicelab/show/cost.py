@@ -11,7 +11,7 @@ from splicelab.show.style import PLAIN, TIMED, axis_label, new_figure
 
 # Kinds of events; no colour of an owner of memory. What is common to all is grey, and comes first.
 KINDS = {COMMON: "#D9D9D9", "cold lines": "#6F5E8C", "page references": "#B9A44C"}
-KINDS |= {"fragments": "#8FA3B5", "kmalloc + kfree": "#A6636B", "copies": "#3B4A5A"}
+KINDS |= {"fragments": "#A9C0D6", "kmalloc + kfree": "#A6636B", "copies": "#3B4A5A"}
 FILLS = {"hot": "#3B4A5A", "cold": "white"}
 
 

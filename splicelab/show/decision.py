@@ -36,7 +36,7 @@ class Ranking(Drawing):
         """Draw this decision: alternatives change their order, and some are left out."""
         self.figure, (bars, moves) = new_figure(9.5, 4.2, 1, 2, width_ratios=[3, 2])
         self.figure.set_layout_engine(None)  # the same whatever the labels are
-        self.figure.subplots_adjust(left=0.15, right=0.985, bottom=0.27, top=0.98, wspace=0.48)
+        self.figure.subplots_adjust(left=0.15, right=0.985, bottom=0.27, top=0.98, wspace=0.52)
         table, parts = result.table, result.parts.loc[result.table.index]
         families = {words: parts[list(FAMILIES[family])].sum(axis=1) for family, (words, _) in LOOKS.items()}
         stack_bars(bars, pd.DataFrame(families), dict(LOOKS.values()))
@@ -45,14 +45,12 @@ class Ranking(Drawing):
         bars.set_yticks(range(len(table)), places)
         bars.set(xlim=(0, None), xlabel="score, less is better (counted, estimated, posted)")
         bars.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.4, -0.15), ncols=2)
-        ends = result.would_change[["lead_at_0", "lead_at_most"]]
-        ends, rows = ends.loc[ends.diff(axis=1).lead_at_most.abs().sort_values().index], range(len(ends))
-        moves.barh(rows, ends.max(axis=1) - ends.min(axis=1), 0.5, ends.min(axis=1), color=PLAIN)
-        moves.plot(ends.lead_at_most, rows, "k|", ms=11)
+        leads = result.would_change.assign(span=lambda found: found.lead_most - found.lead_least).sort_values("span")
+        moves.use_sticky_edges = False
+        moves.barh(leads.index, leads.span, 0.5, leads.lead_least, color=PLAIN)
+        moves.plot(leads.lead_at_end, leads.index, "k|", ms=11)
         moves.axvline(0, color="black", lw=1)
-        moves.set_yticks(rows, ends.index)
-        moves.margins(x=0.08)
-        moves.set_xlabel(f"lead of the first at weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another comes first")
+        moves.set(xmargin=0.08, xlabel=f"the first's lead, weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another is first")
 
 
 @shows(Phases)
@@ -68,6 +66,6 @@ class PhaseMap(Drawing):
         for (row, col), name in np.ndenumerate(result.table.to_numpy()):
             same = result.same.iat[row, col]
             words = SHORT.get(name, name) + (f" +{same}" if same else "")
-            put_cell(axes, row, col, words, FILLS.get(name, "white"), same > 0)
-        axes.set_title("first by score; hatched: +n others are as good", fontsize=10)
+            put_cell(axes, row, col, words, FILLS.get(name, "white"), "//" if same else None)
+        axes.set_title("first by score (counted, estimated, posted); hatched: +n others are as good", fontsize=10)
         self.figure = axes.figure

@@ -51,7 +51,7 @@ def memory() -> list[Strip]:
     return [
         Strip("page", [(1, "page_cache", f"page {page}: {PAGE_SIZE} bytes")],
               f"references: {before}; with one taken by a queue: {w.page[page].refcount}"),
-        Strip("folio", [(1, "page_frag", f"{number}" + ": head" * (number == head)) for number in folio], count),
+        Strip("folio", [(1, "page_cache", f"{number}" + ": head" * (number == head)) for number in folio], count),
         Strip("slab object", [(1, "slab", f"object {names[address]}") for address in sorted(names)], fate),
         Strip("page fragment", [(3, "free", f"free: bytes 0 to {offsets[1] - 1}"), *cut], paid),
     ]  # fmt: skip

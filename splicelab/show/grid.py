@@ -12,10 +12,11 @@ from splicelab.evidence.counted.tally import Tally
 from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
 
 # Light enough for black words; the words carry the meaning, the colour only helps the eye.
-FILL = dict.fromkeys(("delivered", *KEPT), "#CFE8D5") | dict.fromkeys(("short send", "short"), "#F9DDB1")
 GREENS = "#E9F5EC", "#CFE8D5", "#9CCBA8"
 SILENT = dict.fromkeys(("corrupt bytes", "silently wrong", "short, wrong bytes", "broken"), "#E9A3A3")
-FILL |= SILENT | {"refused (-EIO)": "#F9DDB1", NOT_EXPRESSIBLE: "#EDEDED"}
+STOPPED = dict.fromkeys(("short send", "short", "refused (-EIO)"), "#F9DDB1")
+FILL = dict.fromkeys(("delivered", *KEPT), "#CFE8D5") | STOPPED | SILENT | {NOT_EXPRESSIBLE: "#EDEDED"}
+HATCHES = dict.fromkeys(SILENT, "//") | dict.fromkeys(STOPPED, "..")  # told apart without colours, too
 ROOM = 96  # characters across all columns
 
 
@@ -44,9 +45,9 @@ def new_cells(table: pd.DataFrame, xlabel: str, row_in: float = 0.5) -> Axes:
     return axes
 
 
-def put_cell(axes: Axes, row: int, col: int, words: str, colour: str, is_hatched: bool) -> None:
+def put_cell(axes: Axes, row: int, col: int, words: str, colour: str, hatch: str | None) -> None:
     """Fill a cell and write into it."""
-    look = {"facecolor": colour, "edgecolor": "#C08A8A", "linewidth": 0, "hatch": "//" if is_hatched else None}
+    look = {"facecolor": colour, "edgecolor": "#C08A8A", "linewidth": 0, "hatch": hatch}
     axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
     box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
     axes.text(col + 0.5, row + 0.5, words, ha="center", va="center", fontsize=9, bbox=box)
@@ -66,12 +67,13 @@ def grid(ends: pd.DataFrame, of: str) -> Picture:
     copied = ends.map(lambda end: 0 if isinstance(end, str) else end.copied_bytes)
     place = copied.rank(axis=1, method="dense") - 1  # the more is copied than elsewhere in its row, the darker
     ends = ends.map(_words).rename(index=_label, columns=_label)
-    axes = new_cells(ends, axis_label(of, COUNTED))
+    more = "; darker: more is copied than elsewhere in the row" * bool(place.any(axis=None))
+    axes = new_cells(ends, axis_label(of + more, COUNTED))
     for (row, col), end in np.ndenumerate(ends):
         lines, colour = end.splitlines(), FILL[end.splitlines()[0]]
         if len(lines) > 1:
             colour = GREENS[int(2 * place.iat[row, col] // max(1, place.iloc[row].max()))]
         said = "\n".join(fill(line, ROOM // len(ends.columns)) for line in lines)
-        put_cell(axes, row, col, said, colour, lines[0] in SILENT)  # seen without colours too
+        put_cell(axes, row, col, said, colour, HATCHES.get(lines[0]))
     told = [f"{name}: " + "; ".join(f"{column}: {end}" for column, end in row.items()) for name, row in ends.iterrows()]
     return Picture(axes.figure, "\n".join(line.replace(",\n", ", ").replace("\n", ", ") for line in told))

@@ -21,7 +21,7 @@ class LifeDrawing(Sketch):
 
     def draw(self, result: Life) -> float:
         """Draw a life."""
-        for x, words in ((10, "step"), (400, "memory: three objects"), (670, "queue"), (820, "receiver")):
+        for x, words in ((10, f"step ({COUNTED})"), (400, "memory: three objects"), (670, "queue"), (820, "receiver")):
             self.say(x, 18, words, FAINT, "left")
         meant = result.moments[0].blocks[1][1]
         for number, (what, blocks, refcount, got) in enumerate(result.moments):

@@ -15,6 +15,7 @@ LOOKS = {
     "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
     "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),
 }
+EXPLAINED = "payload (bytes); pale: from process to process; ring: from here on cheaper than plain copy"
 LABELS = {
     "ns_per_message": "ns a message",
     "cpu_user_ns": "sender's CPU in user mode, ns a message",
@@ -30,7 +31,7 @@ class CostCurves(Drawing):
     def __init__(self, result: LiveRun):
         self.figure, axes = new_figure(9.5, 4.4)
         sizes = sorted(result.table.payload_bytes.unique())
-        axes.set(xscale="log", yscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3), xlabel="payload (bytes)")
+        axes.set(xscale="log", yscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3), xlabel=EXPLAINED)
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -60,7 +61,7 @@ class CostCurves(Drawing):
             height = np.interp(at, y.index, y) if is_time and at == at else np.nan
             self.rings[name].set_data([at], [height])
             self.evens[name].set_data([low, np.fmin(high, y.index[-1] * 1.3)], [height] * 2)
-        values = curves[cost].to_numpy()
+        values = curves[[cost, "low", "high"] if is_time else [cost]].to_numpy()
         self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
         self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
         self.axes.set_title(result.title)

@@ -37,10 +37,10 @@ OWNERS = {
     "static": Owner("static data", "#F0E442", "black"),
     "page_cache": Owner("page", "#005C94", "white"),
     "user": Owner("user page", "#8CCBF2", "black"),
-    "page_frag": Owner("page fragment", "#3DB88C", "black"),
+    "page_frag": Owner("page fragment", "#5CCBA4", "black"),
     "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),
     "skb": Owner("skb", "#E69F00", "black"),
-    "copied": Owner("copied bytes", "#4D4D4D", "white"),
+    "copied": Owner("copied bytes", "#222222", "white"),
     "free": Owner("free", "#EDEDED", "black"),
     "other": Owner("somebody else's", "#5E3C99", "white"),
 }

@@ -91,7 +91,7 @@ class Decision(Result):
     def would_change(self) -> pd.DataFrame:
         """How far each weight alone must move before another alternative comes first: to (none: NaN), and which then.
 
-        The lead at weight 0 and at MOST_WEIGHT is in ``lead_at_0`` and ``lead_at_most``: negative, it is lost.
+        The least and the largest lead at weights from 0 to MOST_WEIGHT, and that at MOST_WEIGHT: negative, it is lost.
         """
         weights, rows = pd.Series(self.weights), {}
         means = pd.DataFrame(self.scaled.mean(0), self.criteria.index, CRITERIA)
@@ -99,11 +99,12 @@ class Decision(Result):
         steps = np.linspace(0, MOST_WEIGHT, 61)
         for name, weight in weights.items():
             rest, total = behind @ weights.where(weights.index != name, 0.0), weights.sum() - weight + steps
-            leads = (rest.to_numpy() + np.outer(steps, behind[name])) / np.where(total, total, 1)[:, None]
-            lost = min(np.flatnonzero(leads.min(1) < 0), key=lambda number: abs(steps[number] - weight), default=None)
-            to, then = (np.nan, "") if lost is None else (steps[lost], behind.index[leads[lost].argmin()])
-            rows[name] = weight, to, then, leads[0].min(), leads[-1].min()
-        columns = ["weight", "to", "then", "lead_at_0", "lead_at_most"]
+            ahead = (rest.to_numpy() + np.outer(steps, behind[name])) / np.where(total, total, 1)[:, None]
+            lead = ahead.min(1)
+            lost = min(np.flatnonzero(lead < 0), key=lambda number: abs(steps[number] - weight), default=None)
+            to, then = (np.nan, "") if lost is None else (steps[lost], behind.index[ahead[lost].argmin()])
+            rows[name] = weight, to, then, lead.min(), lead.max(), lead[-1]
+        columns = ["weight", "to", "then", "lead_least", "lead_most", "lead_at_end"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("criterion")
 
     @property
@@ -123,13 +124,10 @@ class Decision(Result):
     def plain(self) -> dict:
         """Return plain data, as the command line prints them as JSON."""
         ranking = self.table.assign(reasons=self.table.reasons.str.split("; ")).reset_index()
-        moves = self.would_change.dropna().reset_index().drop(columns=["lead_at_0", "lead_at_most"])
+        moves = self.would_change.dropna().reset_index()[["criterion", "weight", "to", "then"]]
         said = {"caller": self.caller, "recommended": self.recommended[0], "same": self.recommended[1:]}
-        return said | {
-            "ranking": ranking.to_dict("records"),
-            "would_change": moves.to_dict("records"),
-            "excluded": self.excluded,
-        }
+        said |= {"ranking": ranking.to_dict("records"), "would_change": moves.to_dict("records")}
+        return said | {"excluded": self.excluded}
 
 
 @checked

@@ -59,7 +59,8 @@ class Estimate(Unfolds):
     def decides(self) -> str:
         """A sentence without numbers: which ways cost least for certain, and what the others pay most of theirs for."""
         own, low, high = (self.parts(end).drop(columns=COMMON) for end in ENDS)
-        is_least = low.sum(axis=1) <= high.sum(axis=1)[own.sum(axis=1).idxmin()]
+        # The cheapest is always among them: at another end something else is common, and its own part may be larger.
+        is_least = low.sum(axis=1) <= max(end.sum(axis=1)[own.sum(axis=1).idxmin()] for end in (low, high))
         if len(own) == 1:
             return f"most of it: {own.mean().idxmax()}"
         if is_least.all():
