@@ -106,12 +106,15 @@ def lab(folder: Path, environment: dict, *arguments: str):
     with open(folder / "lab.log", "w+b") as log:
         made = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            deadline, found = time.monotonic() + 90, None
-            while not found and made.poll() is None and time.monotonic() < deadline:
+            deadline, found, listens = time.monotonic() + 90, None, False
+            while not listens and made.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.2)
                 said = (folder / "lab.log").read_text()
                 found = re.search(r"http://127\.0\.0\.1:(\d+)/lab/tree/\S+\?token=(\w+)", said)
-            assert found, said
+                if found:  # Jupyter says its address some moments before it listens there
+                    with socket.socket() as caller:
+                        listens = caller.connect_ex(("127.0.0.1", int(found[1]))) == 0
+            assert listens, said
             yield found.groups()
         finally:
             with suppress(ProcessLookupError):
