@@ -2,6 +2,9 @@
 
 import multiprocessing
 import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -94,14 +97,17 @@ def test_nor_does_a_look_at_the_queue_hang(monkeypatch):
 
 def test_an_interrupt_leaves_no_process_behind():
     alternative("mine")(loops)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 2)
-        with pytest.raises(KeyboardInterrupt):
-            run("siw", "mine")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    test, deadline = threading.get_ident(), time.monotonic() + 120
+
+    def interrupt():  # once it is sent from the child: Python loses what comes while it forks
+        while not multiprocessing.active_children() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        signal.pthread_kill(test, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as beside, pytest.raises(KeyboardInterrupt):
+        beside.submit(interrupt)
+        run("siw", "mine")
     assert multiprocessing.active_children() == []
 
 
