@@ -11,7 +11,7 @@ from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, 
 from splicelab.evidence.orders.search import Verdict, World
 from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, WRONG, Sketch
-from splicelab.show.style import COUNTED, PLAIN, Owner
+from splicelab.show.style import PLAIN, Owner
 
 ACTORS = ("caller", "task 0", "task 1", "somebody else", "page allocator", "owner", "network", "receiver")
 TOP, ROW, LANE, BOXES, BYTE, WIDE = 91, 39, 71, 569, 29, 175  # pixels; of boxes where they begin and their widths
@@ -31,7 +31,7 @@ class Counterexample(Sketch):
         """Draw who acts, what happens, and what memory or caches hold then."""
         steps = verdict.counterexample
         end = TOP + ROW * (len(steps) - 1)
-        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} ({COUNTED})"
+        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} (orders)"
         self.say(5, 11, title, ha="left", points=11, weight="bold")
         acting = {step.actor for step in steps}
         lanes = dict(zip((actor for actor in ACTORS if actor in acting), count(38, LANE)))

@@ -128,5 +128,5 @@ def before_after(skbs: Mapping[str, tuple[tuple[int, int], tuple[int, int]]]) ->
         told.append(f"{sender}: {words}")
     axes.set(xscale="log", xlim=(1, 1200), xticks=[1, 10, 100, 1000], xticklabels=["1", "10", "100", "1,000"])
     axes.set(ylim=(len(skbs) - 0.5, -0.5), yticks=range(len(skbs)), yticklabels=skbs)
-    axes.set_xlabel(axis_label("skbs a message: ring on 6.1 with NOTLAST, dot on 6.12 without", RECORDED))
+    axes.set_xlabel(axis_label("skbs a message: ring 6.1, dot 6.12 (no NOTLAST)", RECORDED))
     return Picture(figure, "\n".join(told))
