@@ -38,7 +38,8 @@ class Drawing:
     def picture(cls, result: Result) -> Figure | None:
         """Return the figure of one result, for a page; None where there is nothing to draw."""
         drawing = cls(result)
-        drawing.update(result)
+        if cls.__init__ is not Drawing.__init__:  # which has done so
+            drawing.update(result)
         return drawing.figure
 
     @staticmethod

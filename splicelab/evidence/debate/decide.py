@@ -62,17 +62,19 @@ class Decision(Result):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row an alternative, the best first: place, score, low and high, reasons.
+        """A row an alternative, the best first: place, score, low and high, reasons."""
+        return self.places.assign(reasons=[self._reasons(name) for name in self.places.index])
 
-        Who is not surely behind has the same place.
-        """
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """Its numbers, all that a map of many decisions asks for; who is not surely behind has the same place."""
         scores = pd.DataFrame(self.scaled @ self.shares.to_numpy(), columns=self.criteria.index)
         rows, place, ahead = {}, 1, scores.mean().idxmin()
         for number, (name, mean) in enumerate(scores.mean().sort_values(kind="stable").items(), 1):
             if (scores[ahead] < scores[name]).mean() >= SURE:
                 place, ahead = number, name
-            rows[name] = place, mean, *scores[name].quantile([0.025, 0.975]), self._reasons(name)
-        columns = ["place", "score", "low", "high", "reasons"]
+            rows[name] = place, mean, *scores[name].quantile([0.025, 0.975])
+        columns = ["place", "score", "low", "high"]
         return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("alternative")
 
     def _reasons(self, name: str) -> str:
@@ -85,7 +87,7 @@ class Decision(Result):
     @property
     def recommended(self) -> list[str]:
         """The alternatives in first place: more than one where the difference is not real."""
-        return self.table.index[self.table.place == 1].tolist()
+        return self.places.index[self.places.place == 1].tolist()
 
     @cached_property
     def would_change(self) -> pd.DataFrame:

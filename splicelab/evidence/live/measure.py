@@ -96,6 +96,7 @@ def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
     total = how["processes"] * len(job["cells"])
     with progress("live", total=total) as bar, ExitStack() as stack:
         children = [stack.enter_context(_child(job)) for _ in range(how["processes"])]
+        stack.callback(lambda: [child.kill() for child in children])  # all at once, before each is waited for
         for child in children:
             child.stdout.readline()  # ready: none loads code while another measures
         for process, child in enumerate(children):
