@@ -89,6 +89,14 @@ def test_a_word_without_its_link_is_found_and_linked_once():
     assert link_words.linked(again, "03_x") == [first, second, third]
 
 
+def test_a_word_inside_a_longer_one_is_not_meant():
+    sources = "Under memory pressure.", "Memory pressure aside, without pressure."
+    cells = [nbformat.v4.new_markdown_cell(source) for source in sources]
+    first, second = link_words.linked(cells, "03_x")
+    assert first.startswith("Under [memory pressure](") and "Little memory is free" in first
+    assert second.startswith("Memory pressure aside, without [pressure](")
+
+
 # One meaning a word: a segment is on the wire, and the kernel stack is memory.
 MIXED = re.compile(
     r"segments? of (an|the) (array|iovec)|(?<!kernel )stack (and|or|nor) static|static (and|or|nor) stack"

@@ -20,16 +20,18 @@ KEPT = re.compile(
 )
 
 
-def glossary() -> list[tuple[re.Pattern, str]]:
-    """Return a pattern of the forms of each word, in or out of code, and its meaning."""
+def glossary() -> list[tuple[re.Pattern, str, list[re.Pattern]]]:
+    """Return a pattern of the forms of each word, in or out of code, its meaning, and patterns of forms around it."""
     with open(ROOT / "data" / "glossary.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    every = [form for row in rows for form in row["forms"].split(";")]
     words = []
     for row in rows:
-        forms = "|".join(map(form_pattern, sorted(row["forms"].split(";"), key=len, reverse=True)))
-        words.append(
-            (re.compile(rf"`(?:{forms})(?:\(\))?`|(?<![\w`/.>-])(?:{forms})(?![\w`/]|[.-]\w)"), row["meaning"])
-        )
+        own = sorted(row["forms"].split(";"), key=len, reverse=True)
+        forms = "|".join(map(form_pattern, own))
+        word = re.compile(rf"`(?:{forms})(?:\(\))?`|(?<![\w`/.>-])(?:{forms})(?![\w`/]|[.-]\w)")
+        around = [re.compile(form_pattern(form)) for form in every if form not in own and word.search(form)]
+        words.append((word, row["meaning"], around))
     return words
 
 
@@ -48,11 +50,11 @@ def linked(cells: list, stem: str) -> list[str]:
     """Return the sources of a notebook's cells with each word linked at its first use, and nowhere else."""
     target = PLACE if stem.startswith("00") else f"00_start_here.ipynb{PLACE}"
     sources = [LINKED.sub(r"\1", cell.source) if cell.cell_type == "markdown" else cell.source for cell in cells]
-    for word, meaning in glossary():
+    for word, meaning, around in glossary():
         for number, (cell, source) in enumerate(zip(cells, sources, strict=True)):
             if cell.cell_type != "markdown":
                 continue
-            kept = [found.span() for found in KEPT.finditer(source)]
+            kept = [found.span() for pattern in (KEPT, *around) for found in pattern.finditer(source)]
             if use := next((use for use in word.finditer(source) if is_free(use, kept)), None):
                 link = f'[{use[0]}]({target} "{meaning}")'
                 sources[number] = source[: use.start()] + link + source[use.end() :]
