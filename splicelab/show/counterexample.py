@@ -31,7 +31,7 @@ class Counterexample(Sketch):
         """Draw who acts, what happens, and what memory or caches hold then."""
         steps = verdict.counterexample
         end = TOP + ROW * (len(steps) - 1)
-        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} (orders)"
+        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} (orders; thick: just changed)"
         self.say(5, 11, title, ha="left", points=11, weight="bold")
         acting = {step.actor for step in steps}
         lanes = dict(zip((actor for actor in ACTORS if actor in acting), count(38, LANE)))
@@ -66,7 +66,7 @@ def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
         yield "memory that the\nqueue points at", BYTE, memory
         got = zip(w.received, MEANT, strict=True)
         arrived = [(f"{byte:02x}" if byte else "", PAPER if byte in (0, meant) else WRONG) for byte, meant in got]
-        yield "arrived (dark red: not as meant)", BYTE, arrived
+        yield "arrived (white on dark: wrong)", BYTE, arrived
     elif isinstance(w, PerCpu):
         for number, cache in enumerate(w.caches):
             words = f"folio {cache.folio}, {'reserves' if cache.pfmemalloc else 'ordinary'}" if cache.bias else "empty"

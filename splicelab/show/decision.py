@@ -50,7 +50,7 @@ class Ranking(Drawing):
         moves.barh(leads.index, leads.span, 0.5, leads.lead_least, color=PLAIN)
         moves.plot(leads.lead_at_end, leads.index, "k|", ms=11)
         moves.axvline(0, color="black", lw=1)
-        moves.set(xmargin=0.08, xlabel=f"the first's lead, weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another is first")
+        moves.set(xmargin=0.08, xlabel=f"lead (estimated), weights 0 to {MOST_WEIGHT:g} (|);\nbelow 0 another is first")
 
 
 @shows(Phases)

@@ -11,7 +11,7 @@ from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 CELL_BYTES = 4
 OTHER, UNUSED, ACKED, ACKED_TOO, IN_FLIGHT, IN_FLIGHT_TOO = range(6)  # neighbours differ in shade
-COLOURS = ("#FFFFFF", OWNERS["free"].colour, "#BFBFBF", "#A6A6A6", OWNERS["page_frag"].colour, "#2FA379")
+COLOURS = ("#FFFFFF", OWNERS["free"].colour, "#8F8F8F", "#7A7A7A", OWNERS["page_frag"].colour, "#2FA379")
 WORDS = {IN_FLIGHT: "in flight", ACKED: "given back, its block is not", UNUSED: "unused", OTHER: "not this allocator's"}
 LONGEST_BYTES, LIGHT_TEXT_KIB = 1 << 22, 800
 

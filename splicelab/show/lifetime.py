@@ -40,9 +40,9 @@ class LifeDrawing(Sketch):
         return 50 + len(result.moments) * STEP
 
 
-def _delay_axes(axes) -> None:
+def _delay_axes(axes, said: str = "") -> None:
     """Label the axes of a sweep over ACK delays, evenly spaced."""
-    axes.set(xlim=(-0.4, len(DELAYS) - 0.6), ylim=(-0.03, 1.03), xlabel="messages sent before the ACK is due")
+    axes.set(xlim=(-0.4, len(DELAYS) - 0.6), ylim=(-0.03, 1.03), xlabel="messages sent before the ACK is due" + said)
     axes.set(xticks=range(len(DELAYS)), xticklabels=DELAYS, ylabel=axis_label("wrong, of those lost", COUNTED))
 
 
@@ -75,7 +75,7 @@ class RatesDrawing(Drawing):
         for place, (words, colour) in enumerate(zip(FATES, FATE_COLOURS, strict=True)):
             top.scatter(place * 12, -1.1, s=70, marker="s", color=colour, edgecolor="#555555", linewidth=0.4)
             top.text(place * 12 + 0.8, -1.1, words, va="center")
-        _delay_axes(axes)
+        _delay_axes(axes, " (line: as set above; bars: 95 % intervals)")
         (self.line,) = axes.plot(range(len(DELAYS)), np.zeros(len(DELAYS)), "o-", color=INK)
         self.spreads = axes.vlines(range(len(DELAYS)), 0, 0, color=INK, linewidth=5, alpha=0.35)
         self.here = axes.axvline(0, color=DANGER, linewidth=1.5)

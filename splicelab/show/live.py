@@ -15,7 +15,7 @@ LOOKS = {
     "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
     "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),
 }
-EXPLAINED = "payload (bytes); pale: from process to process; ring: from here on cheaper than plain copy"
+EXPLAINED, RING = "payload (bytes); pale: from process to process", "; ring: from here on cheaper than plain copy"
 LABELS = {
     "ns_per_message": "ns a message",
     "cpu_user_ns": "sender's CPU in user mode, ns a message",
@@ -61,6 +61,7 @@ class CostCurves(Drawing):
             height = np.interp(at, y.index, y) if is_time and at == at else np.nan
             self.rings[name].set_data([at], [height])
             self.evens[name].set_data([low, np.fmin(high, y.index[-1] * 1.3)], [height] * 2)
+        self.axes.set_xlabel(EXPLAINED + RING * bool(is_time and even.payload_bytes.notna().any()))
         values = curves[[cost, "low", "high"] if is_time else [cost]].to_numpy()
         self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
         self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))

@@ -24,7 +24,7 @@ class OwnTraceDrawing(Drawing):
     def __init__(self, result: OwnTrace):
         self.figure, (shapes, waits) = new_figure(9.5, 4.2, 1, 2, width_ratios=[5, 2])
         shapes.set(xlim=(0, 1), ylim=(SHAPES - 0.3, -0.7), xticks=[], yticks=[])
-        shapes.set_title("orange: taken for slab, blue: pages", fontweight="normal", fontsize=9.5)
+        shapes.set_title("orange: taken for slab; blue, darker: pages", fontweight="normal", fontsize=9.5)
         shapes.set_xlabel(axis_label("messages: a block a piece, a gap a call's end", RECORDED))
         shapes.spines[:].set_visible(False)
         self.words, self.blocks = [], []
@@ -35,8 +35,8 @@ class OwnTraceDrawing(Drawing):
         waits.set(xticks=[1e-4, 1e-2, 1], xticklabels=["0.0001", "0.01", "1"])
         waits.set_xlabel(axis_label("longest wait, s", RECORDED))
         waits.minorticks_off()
-        waits.axvline(0.04, color="#d9d9d9")
-        waits.axvline(0.2, color="#d9d9d9")
+        waits.set_title("lines: 0.04 and 0.2 s", fontweight="normal", fontsize=9.5)
+        waits.vlines([0.04, 0.2], *waits.get_ylim(), color="#d9d9d9")
         self.longest = waits.barh(range(len(WAITS_FOR)), LEAST_S, 0.3, color=COPIED).patches
         self.causes = [waits.text(LEAST_S, row - 0.2, "", fontsize=9.5, va="bottom") for row in range(len(WAITS_FOR))]
         self.moving = [*self.words, *sum(self.blocks, []), *self.longest, *self.causes]
@@ -65,14 +65,14 @@ class OwnTraceDrawing(Drawing):
 
 @shows(Replay)
 class ReplayDrawing(Drawing):
-    """A panel a kernel, a line a run of like calls: a grey square copies, a blue one attaches; red is what differs."""
+    """A panel a kernel, a line a run of like calls: a black square copies, a blue one attaches; red is what differs."""
 
     def __init__(self, result: Replay):
         self.figure, panels = new_figure(9.5, 3.6, 1, 2)
         self.squares, self.lines, self.sums = [], [], []
         for axes, kernel in zip(panels, KERNELS, strict=True):
             axes.set(xlim=(0, 1), ylim=(RUNS + 3.4, -1), xticks=[], yticks=[], title=f"Linux {KERNELS[kernel]}")
-            axes.set_xlabel(axis_label("grey copies, blue attaches", RECORDED))
+            axes.set_xlabel(axis_label("black copies, blue attaches", RECORDED))
             axes.spines[:].set_visible(False)
             self.squares.append(axes.barh(range(RUNS), 0.025, 0.55).patches)
             self.lines.append([axes.text(0.045, row, "", va="center", in_layout=False) for row in range(RUNS)])

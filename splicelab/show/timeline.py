@@ -88,14 +88,13 @@ def over_pages(ways: dict[str, Sequence], recorded: dict[str, Sequence]) -> Pict
             axes.plot([row[0] for row in rows], [row[number] for row in rows], style, ms=5, mfc="white", color=INK)
             ends.setdefault((number, rows[-1][number]), []).append(name)
         axes.set(xlim=(0, 17), ylim=(0, 24), xticks=range(0, 17, 2), yticks=range(0, 19, 3), title=what)
-        axes.set_xlabel("pages of payload")
+        axes.set(xlabel="pages of payload", ylabel=axis_label("number", COUNTED))
         axes.grid(True)
     for (number, height), names in ends.items():  # ways with one line have one label
         panels[number - 1].text(16.8, height + 1, fill("; ".join(names), 44), ha="right", va="bottom")
     for name, rows in recorded.items():
         pages, pushes = zip(*rows, strict=True)
         panels[0].plot(pages, pushes, "o", ms=12, mfc="none", color="black", label=name)
-    panels[0].set_ylabel(axis_label("number", COUNTED))
     if recorded:
         figure.legend(loc="outside lower center")
     return Picture(figure, f"recorded (pages, pushes): {[row for rows in recorded.values() for row in rows]}")
