@@ -31,7 +31,7 @@ class Counterexample(Sketch):
         """Draw who acts, what happens, and what memory or caches hold then."""
         steps = verdict.counterexample
         end = TOP + ROW * (len(steps) - 1)
-        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} (orders; thick: just changed)"
+        title = f"{verdict.name.replace('_', ' ')}: {verdict.violation} (orders; thick: changed)"
         self.say(5, 11, title, ha="left", points=11, weight="bold")
         acting = {step.actor for step in steps}
         lanes = dict(zip((actor for actor in ACTORS if actor in acting), count(38, LANE)))

@@ -35,8 +35,7 @@ class FragPage(Drawing):
     def __init__(self, filling: Filling):
         self.figure, (block, bars) = new_figure(9.5, 3.7, 1, 2, width_ratios=[3.4, 1])
         block.set(xlim=(0, PAGE_SIZE), xticks=range(0, PAGE_SIZE + 1, 1024), yticks=range(WINDOW_PAGES), ylabel="page")
-        block.set_title("the eight pages around the newest piece")
-        block.set_xlabel(axis_label("byte of the page", COUNTED))
+        block.set(title="the eight pages around the newest piece", xlabel=axis_label("byte of the page", COUNTED))
         gaps = block.hlines(np.arange(1, WINDOW_PAGES) - 0.5, 0, PAGE_SIZE, color="white", linewidth=3)
         extent = (0, PAGE_SIZE, WINDOW_PAGES - 0.5, -0.5)
         empty = np.zeros((WINDOW_PAGES, PAGE_SIZE // CELL_BYTES))
@@ -44,11 +43,10 @@ class FragPage(Drawing):
         self.image = block.imshow(empty, **colours, extent=extent, aspect="auto", interpolation="nearest", zorder=0.5)
         handles = [Patch(facecolor=COLOURS[c], edgecolor="#333333", linewidth=0.6, label=w) for c, w in WORDS.items()]
         self.figure.legend(handles=handles, loc="outside lower left", ncols=4)
-        bars.set(xscale="log", xlim=(1, LONGEST_BYTES), ylim=(1.7, -0.7), yticks=[], xticks=[1, 1 << 10, 1 << 20])
-        bars.set_xticklabels(["1 B", "1 KiB", "1 MiB"])
+        bars.set(xscale="log", xlim=(1, LONGEST_BYTES), ylim=(1.7, -0.7), yticks=[])
+        bars.set_xticks([1, 1 << 10, 1 << 20], ["1 B", "1 KiB", "1 MiB"])
         bars.minorticks_off()
-        bars.set_title("what the queue holds")
-        bars.set_xlabel(axis_label("bytes, log scale", COUNTED))
+        bars.set(title="what the queue holds", xlabel=axis_label("bytes, log scale", COUNTED))
         self.bars = list(bars.barh([0, 1], [1, 1], 0.36, color=[OWNERS["copied"].colour, OWNERS["page_frag"].colour]))
         self.words = [bars.text(1.3, row - 0.3, "", va="center") for row in (0, 1)]
         self.moving = [self.image, gaps, *self.bars, *self.words]
