@@ -36,7 +36,7 @@ class OwnTraceDrawing(Drawing):
         waits.set_xlabel(axis_label("longest wait, s", RECORDED))
         waits.minorticks_off()
         waits.set_title("lines: 0.04 and 0.2 s", fontweight="normal", fontsize=9.5)
-        waits.vlines([0.04, 0.2], *waits.get_ylim(), color="#d9d9d9")
+        waits.vlines([0.04, 0.2], *waits.get_ylim(), color="#d9d9d9", zorder=0)
         self.longest = waits.barh(range(len(WAITS_FOR)), LEAST_S, 0.3, color=COPIED).patches
         self.causes = [waits.text(LEAST_S, row - 0.2, "", fontsize=9.5, va="bottom") for row in range(len(WAITS_FOR))]
         self.moving = [*self.words, *sum(self.blocks, []), *self.longest, *self.causes]
