@@ -163,3 +163,13 @@ def test_a_sentence_that_contradicts_its_table_is_found():
     assert not found("A copy of 48 bytes takes 0.7 ns, here.")
     assert found("A copy takes 6.7 ns.") == ["6.7 ns"] and found("It takes 3 µs.") == ["3 µs"]
     assert found("`kmalloc` takes two times as many.") == ["two times as"]
+
+
+def test_the_task_s_fragment_is_as_good_as_notebook_08_says():
+    notebook = nbformat.read(REPOSITORY / "notebooks" / "08_fragment_allocators.ipynb", as_version=4)
+    cells = {cell.id: cell for cell in notebook.cells}
+    said = re.search(r"is within (\d+) % of the best", cells["c10-verdict"].source)
+    for name in ("coalesce", "coalesce-skbs"):
+        printed = cells[name].outputs[0]["data"]["text/plain"]
+        rows = [[int(number) for number in row.split()[-4:]] for row in re.findall(r"(?:True|False) .*", printed)]
+        assert len(rows) == 8 and all(row[2] <= min(row) * (1 + int(said[1]) / 100) for row in rows)

@@ -37,10 +37,9 @@ class FragPage(Drawing):
         block.set(xlim=(0, PAGE_SIZE), xticks=range(0, PAGE_SIZE + 1, 1024), yticks=range(WINDOW_PAGES), ylabel="page")
         block.set(title="the eight pages around the newest piece", xlabel=axis_label("byte of the page", COUNTED))
         gaps = block.hlines(np.arange(1, WINDOW_PAGES) - 0.5, 0, PAGE_SIZE, color="white", linewidth=3)
-        extent = (0, PAGE_SIZE, WINDOW_PAGES - 0.5, -0.5)
-        empty = np.zeros((WINDOW_PAGES, PAGE_SIZE // CELL_BYTES))
-        colours = {"cmap": ListedColormap(COLOURS), "vmin": -0.5, "vmax": len(COLOURS) - 0.5}
-        self.image = block.imshow(empty, **colours, extent=extent, aspect="auto", interpolation="nearest", zorder=0.5)
+        look = {"cmap": ListedColormap(COLOURS), "vmin": -0.5, "vmax": len(COLOURS) - 0.5, "interpolation": "nearest"}
+        span = 0, PAGE_SIZE, WINDOW_PAGES - 0.5, -0.5
+        self.image = block.imshow(cells(filling), extent=span, aspect="auto", zorder=0.5, **look)
         handles = [Patch(facecolor=COLOURS[c], edgecolor="#333333", linewidth=0.6, label=w) for c, w in WORDS.items()]
         self.figure.legend(handles=handles, loc="outside lower left", ncols=4)
         bars.set(xscale="log", xlim=(1, LONGEST_BYTES), ylim=(1.7, -0.7), yticks=[])

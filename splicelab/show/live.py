@@ -61,8 +61,6 @@ class CostCurves(Drawing):
             height = np.interp(at, y.index, y) if is_time and at == at else np.nan
             self.rings[name].set_data([at], [height])
             self.evens[name].set_data([low, np.fmin(high, y.index[-1] * 1.3)], [height] * 2)
-        self.axes.set_xlabel(EXPLAINED + RING * bool(is_time and even.payload_bytes.notna().any()))
+        self.axes.set(title=result.title, xlabel=EXPLAINED + RING * bool(is_time and even.payload_bytes.notna().any()))
         values = curves[[cost, "low", "high"] if is_time else [cost]].to_numpy()
-        self.axes.set_ylim(max(values.min(), 1) / 1.5, values.max() * 1.5)
-        self.axes.set_ylabel(axis_label(LABELS[cost], LIVE))
-        self.axes.set_title(result.title)
+        self.axes.set(ylim=(max(values.min(), 1) / 1.5, values.max() * 1.5), ylabel=axis_label(LABELS[cost], LIVE))

@@ -154,8 +154,7 @@ def shoot_out(sizes_bytes: Wholes = (48,), allocators: Names = ALLOCATORS, **loa
     for allocator in allocators:
         load = _check(allocator, load)
         found[allocator], block_bytes = block_offsets(allocator, sizes_bytes, load.order3_fails)
-        others = len(sizes_bytes) > 1
-        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0] if others else found[allocator])
+        pieces = len(block_offsets(allocator, sizes_bytes[:1], load.order3_fails)[0])
         row = {"block_bytes": block_bytes, "pieces_per_block": pieces}
         row["waste_percent"] = round(100 * (1 - pieces * sizes_bytes[0] / block_bytes), 1)
         counted, tally, *_ = _send(allocator, load, 2 * load.in_flight + 1)
