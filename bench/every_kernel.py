@@ -18,7 +18,7 @@ from splicelab.evidence.live.forecast import forecast
 from splicelab.evidence.live.sockets import LiveError
 from splicelab.evidence.recorded.recordings import operations, recordings
 from splicelab.evidence.timed import unit_loops
-from splicelab.kernel import copy
+from splicelab.kernel import copy, tcp
 from splicelab.kernel.frag import ALLOCATORS
 from splicelab.kernel.world import new_world
 
@@ -30,16 +30,14 @@ def call_every_kernel() -> None:
     first = kinds["plain"].messages[0]
     once = first.model_copy(update={"calls": [("nodelay", 1), ("splice", [("socket", 0, 1)], 0)], "acks": []})
     predict([*kinds.values(), kinds["plain"].model_copy(update={"messages": [once]})])
+    tcp.splice_eof(new_world())  # a file that ended early
     lifetimes.lives(messages=50)
     fragments.shoot_out(allocators=ALLOCATORS[:1], messages=8)
     fragments.block_offsets(ALLOCATORS[0], (48,))
     dst, src = np.zeros((2, 64), np.uint8)
     one = np.zeros(1, np.int64)
-    copy.fill_bytes(dst, 0, 1, 8)
     copy.copy_checksum(dst, 0, src, 0, 8)
-    for many in (copy.gather, copy.gather_checksum):
-        many(dst, 0, src, one, one + 8)
-    copy.scatter(dst, one, one + 8, src, 0)
+    copy.gather(dst, 0, src, one, one + 8)
     unit_loops.copy_loop(dst, src, 8, one, one, 1)
     unit_loops.alloc_loop(new_world(), 0, 48, 1)
     unit_loops.atomic_loop(one, 1)

@@ -7,6 +7,7 @@ a crash left is compiled again, not run.
 """
 
 import functools
+import gc
 import hashlib
 import io
 import os
@@ -70,20 +71,36 @@ def _say_once(words: str) -> None:
     print(f"{NAME}: {words}", file=sys.stderr, flush=True)
 
 
+types.Record.__repr__ = functools.cache(types.Record.__repr__)  # numba spells out a machine for each step it takes
+
+
 class _Compiling(event.Listener):
     """Hears of every real compilation (not of a cache hit): says so once, and keeps the cache true."""
 
+    collected, is_edited = [], False  # of each kernel that is being compiled, the outermost first
+
     def on_start(self, compilation: event.Event) -> None:
+        """Look for no garbage meanwhile, which takes a tenth of the time."""
         dispatcher = compilation.data["dispatcher"]
-        if dispatcher.py_func.__module__.partition(".")[0] != NAME:
+        if not _is_ours(dispatcher):
             return
         if is_watched():
             _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
-        if sources_key() != KEY:  # edited under a running process: what it holds belongs to no folder
+        if not self.collected:
+            self.is_edited = sources_key() != KEY
+        self.collected.append(gc.isenabled())
+        gc.disable()
+        if self.is_edited:  # under a running process: what it holds belongs to no folder
             dispatcher._cache.disable()
 
     def on_end(self, compilation: event.Event) -> None:
-        """Nothing to do: numba asks for the method."""
+        """Look for garbage again, if anybody did."""
+        if _is_ours(compilation.data["dispatcher"]) and self.collected.pop():
+            gc.enable()
+
+
+def _is_ours(dispatcher) -> bool:
+    return dispatcher.py_func.__module__.partition(".")[0] == NAME
 
 
 event.register("numba:compile", _Compiling())
@@ -109,6 +126,8 @@ class _Cache(caching.FunctionCache):
     def load_overload(self, *wanted):
         """Return the kernel, or None where there is none; without any where a file of its is not whole."""
         files = list(Path(self._cache_path).glob(f"{self._impl.filename_base}.*nb[ci]"))
+        if not files:
+            return None
         try:
             for path in files:
                 data = path.read_bytes()
@@ -121,10 +140,10 @@ class _Cache(caching.FunctionCache):
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def save_overload(self, *made) -> None:
-        """File a kernel, if there is room."""
+    def save_overload(self, signature, made) -> None:
+        """File a kernel, if there is room; without the types of all its names, which were two fifths of it."""
         try:
-            super().save_overload(*made)
+            super().save_overload(signature, made._replace(type_annotation=""))
         except OSError as error:
             _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
 
@@ -144,7 +163,7 @@ def jit(function: Callable | None = None, **options) -> Callable:
     before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
     try:
         is_kept = options.pop("cache", ours and FOLDER is not None)
-        kernel = numba.njit(**{"nogil": True, **options})(function)
+        kernel = numba.njit(**{"nogil": True, "no_cfunc_wrapper": True, **options})(function)
         if is_kept:
             kernel._cache = _Cache(function)
     finally:

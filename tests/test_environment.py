@@ -182,8 +182,9 @@ def test_a_lab_in_a_strange_folder_among_hostile_settings_on_a_taken_port(tmp_pa
             code = """if True:
                 import sys
                 from splicelab import _jit, load_callers
-                from splicelab.kernel.world import new_world, reset_tally
-                reset_tally(new_world())
+                from splicelab.kernel.memory import alloc_block
+                from splicelab.kernel.world import new_world
+                alloc_block(new_world(), 1, 1)
                 print(len(load_callers()), sys.prefix, _jit.FOLDER)
             """
             client.execute_interactive(code, timeout=120, output_hook=lambda message: said.append(message["content"]))

@@ -2,10 +2,9 @@
 
 from importlib import import_module
 
-from numba.extending import overload
-
 from splicelab._jit import compile_own, jit
 from splicelab.errors import InputError
+from splicelab.kernel.run import begin_message, end_message
 from splicelab.kernel.world import WORLD
 
 BUILT_IN = (
@@ -51,22 +50,20 @@ def _nothing(w):
     return 0
 
 
-def send_message(w, key):
-    """Send one message by the alternative with this number in BUILT_IN."""
-    return FUNCTIONS[key](w)
+# Inlined into the kernel that chooses: none is compiled alone, nor twice.
+PARTS = [jit(inline="always")(getattr(function, "py_func", function)) for function in FUNCTIONS]
+_0, _1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11 = *PARTS, *[_nothing] * (RUNGS - len(PARTS))
 
 
-@overload(send_message)
-def _send_message(w, key):
-    """Choose by number, so that the cache finds compiled code; flat, as a nested step compiles all steps below it."""
-    parts = [jit(inline="always")(function.py_func) for function in FUNCTIONS]  # of this kernel: none compiled alone
-    a, b, c, d, e, f, g, h, i, j, k, m = (*parts, *[_nothing] * (RUNGS - len(FUNCTIONS)))
-
-    def send(w, key):
+@jit
+def run_messages(w, key, messages):
+    """Send so many messages by the alternative with this number in BUILT_IN; by number, so that the cache finds it."""
+    for _ in range(messages):
+        begin_message(w)
         if key < 4:
-            return a(w) if key == 0 else b(w) if key == 1 else c(w) if key == 2 else d(w)
-        if key < 8:
-            return e(w) if key == 4 else f(w) if key == 5 else g(w) if key == 6 else h(w)
-        return i(w) if key == 8 else j(w) if key == 9 else k(w) if key == 10 else m(w)
-
-    return send
+            sent = _0(w) if key == 0 else _1(w) if key == 1 else _2(w) if key == 2 else _3(w)
+        elif key < 8:
+            sent = _4(w) if key == 4 else _5(w) if key == 5 else _6(w) if key == 6 else _7(w)
+        else:
+            sent = _8(w) if key == 8 else _9(w) if key == 9 else _10(w) if key == 10 else _11(w)
+        end_message(w, sent)

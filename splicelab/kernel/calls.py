@@ -29,7 +29,7 @@ def may_attach(w, step):
     return True
 
 
-@jit
+@jit(inline="always")
 def send_step(w, place, flags):
     """Make one of the caller's own calls with these MSG_ flags; return the bytes taken or a negative errno.
 
@@ -46,7 +46,7 @@ def send_step(w, place, flags):
     return sendmsg(w, flags | (splice_flag(w) if is_attached else 0))
 
 
-@jit
+@jit(inline="always")
 def send_steps(w, is_notlast_gone):
     """Make the caller's own calls one by one, corked where it corks; a failed one ends the message.
 

@@ -1,4 +1,4 @@
-"""Move real bytes at the speed of memcpy: copy, fill, gather, scatter, copy with checksum.
+"""Move real bytes at the speed of memcpy: copy, gather, copy with checksum.
 
 All work on one-dimensional contiguous uint8 arrays and byte offsets; source and destination may be one arena, but
 ranges must not overlap. Compiled, the LLVM memcpy intrinsic is used (a numba slice copy is 5 to 50 times slower);
@@ -6,12 +6,14 @@ ranges must not overlap. Compiled, the LLVM memcpy intrinsic is used (a numba sl
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils, errors
 from numba.extending import intrinsic
 
 from splicelab._jit import jit
 
+LONG_BYTES = 24 << 10  # source and target are more than L1: then LLVM's four lines at a time are slower than one
 CHECKED = bool(config.BOUNDSCHECK or config.DISABLE_JIT)
 inlined = jit(forceinline=True)  # a call that LLVM leaves standing pushes seven words for each array
 
@@ -22,9 +24,6 @@ if config.DISABLE_JIT:
 
     def _move(dst, src, size_bytes):
         dst[:size_bytes] = src[:size_bytes]
-
-    def _fill(dst, value, size_bytes):
-        dst[:size_bytes] = value
 
     def _move_and_sum(dst, src, size_bytes):
         _move(dst, src, size_bytes)
@@ -68,10 +67,38 @@ else:
 
         return types.uint64(BYTES, BYTES, types.intp), generate
 
-    @jit
-    def _fill(dst, value, size_bytes):
-        for i in range(size_bytes):  # LLVM makes this a memset
-            dst[i] = value
+    @intrinsic
+    def _move_and_sum_lines(typingctx, dst, src, lines):
+        """Copy lines of 64 bytes, one at a time; return a sum of their words for `_move_and_sum` to fold.
+
+        A carry out of a word is worth 2**64, which is 1 modulo 65535, and so is 2**32: LLVM adds that in one step.
+        """
+
+        def generate(context, builder, signature, args):
+            line, module = ir.VectorType(ir.IntType(64), 8), builder.module
+            total, carries = (cgutils.alloca_once_value(builder, line([0] * 8)) for _ in range(2))
+            with cgutils.for_range(builder, args[2]) as loop:
+                place = builder.shl(loop.index, loop.index.type(6))
+                dst, src = (builder.bitcast(builder.gep(base, [place]), line.as_pointer()) for base in args[:2])
+                words = builder.load(src, align=1)
+                builder.store(words, dst, align=1)
+                added = builder.add(builder.load(total), words)
+                builder.store(added, total)
+                before, is_carry = builder.load(carries), builder.icmp_unsigned("<", added, words)
+                builder.store(builder.select(is_carry, builder.add(before, line([1 << 32] * 8)), before), carries)
+                end = builder.block
+            setting = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+            loop_id = module.add_metadata([setting])
+            loop_id.operands = loop_id, setting
+            end.terminator.set_metadata("llvm.loop", loop_id)
+            words, half = builder.load(total), line([32] * 8)
+            lows = builder.and_(words, line([0xFFFFFFFF] * 8))
+            parts = builder.add(builder.add(lows, builder.lshr(words, half)), builder.load(carries))
+            kind = ir.FunctionType(line.element, [line])
+            add = cgutils.get_or_insert_function(module, kind, "llvm.vector.reduce.add.v8i64")
+            return builder.call(add, [parts])
+
+        return types.uint64(BYTES, BYTES, types.intp), generate
 
     @jit
     def _move(dst, src, size_bytes):
@@ -102,8 +129,12 @@ else:
                 dst[i] = src[i]
                 total += np.int64(src[i]) << (8 * (i % 2))
             return _swap(_fold(total))
-        words = highs = np.uint64(0)
-        for i in range(size_bytes // 8):
+        words = highs = total = np.uint64(0)
+        first = 0
+        if size_bytes > LONG_BYTES:
+            first = size_bytes // 64 * 8
+            total = _move_and_sum_lines(dst, src, size_bytes // 64)
+        for i in range(first, size_bytes // 8):
             word = _move_word(dst, src, 8 * i)
             words += word
             highs += word >> 32
@@ -113,7 +144,7 @@ else:
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
             words += word
             highs += word >> 32
-        total = words - (highs << 32) + highs
+        total += words - (highs << 32) + highs
         # A number plus itself with its halves exchanged has the sum of the halves, carry included, on top.
         half = np.uint32((total + (total << 32 | total >> 32)) >> 32)
         half = np.uint32(half + (half << 16 | half >> 16)) >> 16
@@ -145,13 +176,6 @@ def copy_bytes(dst, dst_offset, src, src_offset, size_bytes):
     _move(_at(dst, dst_offset), _at(src, src_offset), size_bytes)
 
 
-@inlined
-def fill_bytes(dst, offset, value, size_bytes):
-    """Set `size_bytes` bytes to `value`; IndexError as in `copy_bytes`."""
-    _check(dst, offset, size_bytes)
-    _fill(_at(dst, offset), value, size_bytes)
-
-
 @jit
 def gather(dst, dst_offset, src, offsets, sizes):
     """Lay segments (`offsets[i]`, `sizes[i]`) of `src` end to end in `dst`; return the bytes copied."""
@@ -162,39 +186,9 @@ def gather(dst, dst_offset, src, offsets, sizes):
     return copied_bytes
 
 
-@jit
-def scatter(dst, offsets, sizes, src, src_offset):
-    """Spread one range of `src` over segments (`offsets[i]`, `sizes[i]`) of `dst`; return the bytes copied."""
-    copied_bytes = np.int64(0)
-    for i in range(len(offsets)):
-        copy_bytes(dst, offsets[i], src, src_offset + copied_bytes, sizes[i])
-        copied_bytes += sizes[i]
-    return copied_bytes
-
-
 @inlined
 def copy_checksum(dst, dst_offset, src, src_offset, size_bytes):
     """Copy and return the 16-bit ones-complement sum in network order, not complemented yet (RFC 1071)."""
     _check(dst, dst_offset, size_bytes)
     _check(src, src_offset, size_bytes)
     return np.uint32(_move_and_sum(_at(dst, dst_offset), _at(src, src_offset), size_bytes))
-
-
-@jit
-def checksum_combine(first, second, first_size_bytes):
-    """Return the sum over two pieces in a row; after an odd first piece the second's bytes change places."""
-    second = np.int64(second)
-    if first_size_bytes % 2:
-        second = _swap(second)
-    return np.uint32(_fold(np.int64(first) + second))
-
-
-@jit
-def gather_checksum(dst, dst_offset, src, offsets, sizes):
-    """Gather and return the sum over the bytes laid down, as `copy_checksum` does for one range."""
-    copied_bytes, total = np.int64(0), np.uint32(0)
-    for i in range(len(offsets)):
-        piece = copy_checksum(dst, dst_offset + copied_bytes, src, offsets[i], sizes[i])
-        total = checksum_combine(total, piece, copied_bytes)
-        copied_bytes += sizes[i]
-    return total

@@ -175,7 +175,7 @@ def splice_flag(w):
     return MSG_SPLICE_PAGES if w.plan[0].flag != 0 else 0
 
 
-@jit
+@jit(inline="always")
 def send_with_callback(w):
     """Send pieces that nobody writes again or frees but the callback of their last reference."""
     iov_begin(w)

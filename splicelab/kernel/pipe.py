@@ -13,7 +13,6 @@ SOCKET_BVECS = 16
 INTERNAL_PIPE_BUFFERS = 16
 
 
-@jit
 def pipe_begin(w):
     """Empty the pipe."""
     w.pipe_head = w.pipe_tail = 0
@@ -111,7 +110,6 @@ def splice_to_sendpage(w, size_bytes, more):
     return sent
 
 
-@jit
 def sendfile(w, address, size_bytes, file_bytes):
     """Send page cache through the task's own 16-buffer pipe; MORE is announced until all that was asked for is read.
 

@@ -61,7 +61,7 @@ def release_kept(w):
                 w.kept[place, role] = 0
 
 
-@jit
+@jit(inline="always")
 def ack_arrives(w, seq):
     """Let an ACK up to ``seq`` arrive, if anything is in flight; what was lost is sent again first."""
     retransmit(w, seq)
@@ -71,7 +71,6 @@ def ack_arrives(w, seq):
         release_kept(w)
 
 
-@jit
 def settle(w):
     """Let the last ACKs arrive, and lose no more."""
     w.sock[0].lose = 0

@@ -171,7 +171,6 @@ def set_cork(w, is_on):
     push_what_waits(w)
 
 
-@jit
 def set_nodelay(w, is_on):
     """Set or clear TCP_NODELAY. Setting it lets out at once what Nagle holds, and what a cork does.
 

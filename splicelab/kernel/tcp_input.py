@@ -114,7 +114,6 @@ def find_release(w, call_seq):
     return BY_TIMER if sk.waited_bytes > 0 else NOBODY
 
 
-@jit
 def start_schedule(w, cwnd, goals, acks):
     """Begin a message: count its calls from zero, start with this window and so many rows of goals and ACKs."""
     sk = w.sock[0]
@@ -141,7 +140,7 @@ def read_goal(w, flush):
     return sk.next_goal != first
 
 
-@jit
+@jit(inline="always")
 def flush_backlog(w, flush):
     """Process the ACKs that wait at this moment; return whether MSS and goal must be read again.
 

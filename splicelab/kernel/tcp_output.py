@@ -28,7 +28,7 @@ def mark_push(w, index):
     w.sock[0].pushed_seq = w.sock[0].write_seq
 
 
-@jit
+@jit(inline="always")
 def push(w, flags, mss, nonagle):
     """End a send call: mark PSH unless more is announced, and let leave what Nagle, cork and window allow.
 

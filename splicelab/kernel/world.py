@@ -120,7 +120,6 @@ def reset(world) -> None:
     sk.read_head = sk.una_head = sk.send_head = sk.tail = NONE
 
 
-@jit
 def reset_tally(w):
     """Set every counter to zero, and forget the logged events and transmissions."""
     w.tally[0] = w.zero[0]

@@ -91,7 +91,7 @@ def use_memory(w, object_bytes, is_zeroed, draw, held, count):
     return count - 1
 
 
-@jit
+@jit(inline="always")
 def attach_object(w, address):
     """Write the message into an object and attach it by page reference, as ->sendpage does: nobody asks."""
     w.piece[0].address = address

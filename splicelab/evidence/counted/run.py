@@ -4,8 +4,7 @@ import functools
 import threading
 from typing import Any
 
-from splicelab._jit import jit
-from splicelab.alternatives import BUILT_IN, OWN, send_message
+from splicelab.alternatives import BUILT_IN, OWN, run_messages
 from splicelab.callers import Caller, Message, load_callers
 from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.counted.apart import apart, own_loop, shared_world
@@ -16,7 +15,7 @@ from splicelab.kernel.calls import ASKS, METHODS
 from splicelab.kernel.frag import ALLOCATORS, SK_FRAG, TASK_FRAG
 from splicelab.kernel.message import FATES, OWNERS, PAYLOAD_OWNERS, ROLES, open_run
 from splicelab.kernel.profiles import use_profile
-from splicelab.kernel.run import begin_message, close_run, end_message, settle
+from splicelab.kernel.run import close_run, settle
 from splicelab.tables import Whole, checked
 
 WARM_UP = 2
@@ -32,14 +31,6 @@ def pick_caller(key: str | Caller | Message) -> Caller | Message:
     if isinstance(key, Caller | Message):
         return key
     return known_callers()[one_of("caller", key, known_callers())]
-
-
-@jit
-def run_messages(w, key, messages):
-    """Send so many messages by one of the package's alternatives."""
-    for _ in range(messages):
-        begin_message(w)
-        end_message(w, send_message(w, key))
 
 
 def segment_bytes(mtu: int) -> tuple[int, int]:
@@ -186,8 +177,7 @@ def run(
     set_up(w, caller, profile, **options)
     if is_own:
         _load_kernels()
-    key = None if is_own else BUILT_IN.index(alternative)
-    send = own_loop(OWN[alternative]) if is_own else lambda w, count: run_messages(w, key, count)
+    send = own_loop(OWN[alternative]) if is_own else lambda w, many: run_messages(w, BUILT_IN.index(alternative), many)
 
     def count() -> tuple[Tally, bool]:
         send(w, warm_up)
@@ -231,7 +221,6 @@ def open_world(profile: str, world=None):
     return world
 
 
-@jit
 def start_counting(w):
     """Set the counters of events to zero and keep those of what is held now."""
     tally = w.tally[0]
