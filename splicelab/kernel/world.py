@@ -107,8 +107,7 @@ def new_world():
 
 def reset(world) -> None:
     """Forget everything: all pages free, no fragment page, and an idle socket with Nagle off the wire's way."""
-    for name, *_ in _SMALL:
-        world[name] = np.zeros((), WORLD[name].base)
+    world.base.view("u1")[: WORLD.fields[_LARGE[0][0]][1]] = 0
     world.free_pages[:] = world.free_objects[:] = NONE
     world.frag_cache["page"] = NONE
     world.page_brk = 1  # page 0 stays unused: address 0 is no memory

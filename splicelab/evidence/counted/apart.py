@@ -4,7 +4,6 @@ Checks at the border of the world would cost every alternative, and could not en
 """
 
 import faulthandler
-import functools
 import mmap
 import multiprocessing
 import os
@@ -14,10 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, int64
-from numba.core import config
 
-from splicelab._jit import jit
 from splicelab.errors import InputError
 from splicelab.kernel.run import begin_message, end_message
 from splicelab.kernel.world import NONE, WORLD
@@ -30,21 +26,11 @@ def shared_world():
     return np.frombuffer(mmap.mmap(-1, WORLD.itemsize), WORLD).view(np.recarray)[0]
 
 
-@functools.cache
-def own_loop(function):
-    """Return a loop that sends so many messages by a reader's own function; all of it is compiled."""
-
-    @jit(cache=False)
-    def run_own(w, messages):
-        for _ in range(messages):
-            begin_message(w)
-            end_message(w, function(w))
-
-    if not config.DISABLE_JIT:
-        record = from_dtype(WORLD)
-        for kernel, types in ((run_own, (record, int64)), (begin_message, (record,)), (end_message, (record, int64))):
-            kernel.compile(types)
-    return run_own
+def run_own(function, w, messages: int) -> None:
+    """Send so many messages by a reader's own function, which `alternative` has compiled."""
+    for _ in range(messages):
+        begin_message(w)
+        end_message(w, function(w))
 
 
 def apart(name: str, w, work: Callable[[], Any]) -> Any:

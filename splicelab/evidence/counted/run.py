@@ -7,7 +7,7 @@ from typing import Any
 from splicelab.alternatives import BUILT_IN, OWN, run_messages
 from splicelab.callers import Caller, Message, load_callers
 from splicelab.errors import InputError, one_of, within
-from splicelab.evidence.counted.apart import apart, own_loop, shared_world
+from splicelab.evidence.counted.apart import apart, run_own, shared_world
 from splicelab.evidence.counted.broken import BrokenError, broken_memory, broken_message
 from splicelab.evidence.counted.tally import Tally
 from splicelab.kernel import world as kernel
@@ -177,7 +177,8 @@ def run(
     set_up(w, caller, profile, **options)
     if is_own:
         _load_kernels()
-    send = own_loop(OWN[alternative]) if is_own else lambda w, many: run_messages(w, BUILT_IN.index(alternative), many)
+    key = None if is_own else BUILT_IN.index(alternative)
+    send = functools.partial(run_own, OWN[alternative]) if is_own else lambda w, many: run_messages(w, key, many)
 
     def count() -> tuple[Tally, bool]:
         send(w, warm_up)
@@ -208,6 +209,7 @@ def run(
 def _load_kernels() -> None:
     """Have compiled what a child process calls: there it would be lost with the process."""
     run(next(iter(known_callers())), BUILT_IN[0])
+    run_own(lambda w: 0, open_world("6.12"), 1)
 
 
 def open_world(profile: str, world=None):
