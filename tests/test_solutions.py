@@ -1,11 +1,13 @@
 """Exercises: each leaves an answer open in a cell; its solution stands elsewhere, and the same cell calls it right."""
 
 import ast
+import atexit
 import json
 import re
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from splicelab.paths import REPOSITORY
 
@@ -30,7 +32,8 @@ def source(cell):
 
 def judged(code, number):
     """Run a notebook's first cell, its imports and one cell more; return what its checks said."""
-    shell = InteractiveShell()
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+    atexit.unregister(shell.atexit_operations)  # each would look through all memory for garbage: half a minute
     code_cells = [cell for cell in CELLS[number] if cell["cell_type"] == "code"]
     for cell in (one for one in code_cells if one is code_cells[0] or one["id"] == "imports"):
         shell.run_cell(source(cell)).raise_error()
