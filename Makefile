@@ -41,12 +41,12 @@ test: .venv/ready
 	@$(MAKE) --no-print-directory -j2 -Oline test-package test-modes-and-notebooks
 	@echo "All passed"
 
-# Browser, live calls, bench: what runs other programs.
-BESIDE := $(wildcard tests/test_browser.py tests/test_live*.py tests/test_bench*.py)
+# Browser, pages, live calls, bench: what runs other programs.
+BESIDE := $(wildcard tests/test_browser.py tests/test_site.py tests/test_live*.py tests/test_bench*.py)
 
 .PHONY: test-package test-modes-and-notebooks
 test-package:
-	@echo "== 3/7 package, tools, structure of the notebooks, pages"
+	@echo "== 3/7 package, tools and structure of the notebooks"
 	@$(PYTEST) tests $(BESIDE:%=--ignore=%)
 
 test-modes-and-notebooks:
@@ -56,7 +56,7 @@ test-modes-and-notebooks:
 	@NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR="$(CURDIR)/build/numba-plain" $(PYTEST) tests/kernel
 	@echo "== 6/7 every cell of every notebook against its stored output"
 	@$(PYTEST) --nbval --nbval-current-env --durations=5 notebooks
-	@echo "== 7/7 browser, live calls, bench"
+	@echo "== 7/7 browser, pages, live calls, bench"
 	@$(PYTEST) $(BESIDE)
 
 notebooks: .venv/ready
