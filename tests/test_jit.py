@@ -1,6 +1,7 @@
 """The decorator of all kernels, tried in real processes on a copy of it in a package of two modules."""
 
 import ast
+import gc
 import importlib
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from splicelab import _jit
+from splicelab.kernel.copy import copy_bytes
 
 CALLEE = "from mini._jit import jit\n\n@jit\ndef inner(x):\n    return x * {factor}\n"
 CALLER = "from mini._jit import jit\nfrom mini.callee import inner\n\n@jit\ndef outer(x):\n    return inner(x) + 1\n"
@@ -196,3 +198,13 @@ def test_kernels_freeze_no_constant_of_a_module_outside_the_cache_key():
             if source in modules and source not in kernels and source.name != "_jit.py":
                 values = [getattr(importlib.import_module(node.module), alias.name) for alias in node.names]
                 assert all(callable(value) for value in values), f"{path.name}: a constant of {node.module}"
+
+
+@pytest.mark.skipif(bool(_jit.config.DISABLE_JIT), reason="nothing is compiled")
+def test_the_collector_is_as_before_also_after_a_kernel_that_does_not_compile():
+    for turn in (gc.disable, gc.enable):
+        turn()
+        was_on = gc.isenabled()
+        with pytest.raises(Exception, match="uint8"):
+            copy_bytes(np.zeros(8), 0, np.zeros(8, np.uint8), 0, 8)
+        assert gc.isenabled() == was_on
