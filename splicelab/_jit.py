@@ -77,7 +77,7 @@ types.Record.__repr__ = functools.cache(types.Record.__repr__)  # numba spells o
 class _Compiling(event.Listener):
     """Hears of every real compilation (not of a cache hit): says so once, and keeps the cache true."""
 
-    collected, is_edited = [], False  # of each kernel that is being compiled, the outermost first
+    collected, is_edited = [], False  # the first: whether the collector was on, a kernel that is being compiled each
 
     def on_start(self, compilation: event.Event) -> None:
         """Look for no garbage meanwhile, which takes a tenth of the time."""

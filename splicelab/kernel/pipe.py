@@ -110,6 +110,7 @@ def splice_to_sendpage(w, size_bytes, more):
     return sent
 
 
+# Like `pipe_begin` not compiled: only predictions call it, and each kernel costs its compilation.
 def sendfile(w, address, size_bytes, file_bytes):
     """Send page cache through the task's own 16-buffer pipe; MORE is announced until all that was asked for is read.
 

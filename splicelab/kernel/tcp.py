@@ -171,6 +171,7 @@ def set_cork(w, is_on):
     push_what_waits(w)
 
 
+# Not compiled: only predictions call it.
 def set_nodelay(w, is_on):
     """Set or clear TCP_NODELAY. Setting it lets out at once what Nagle holds, and what a cork does.
 

@@ -82,7 +82,7 @@ _SCALARS = (
     *("iov_count", "iov_index", "iov_offset", "iov_left", "pipe_head", "pipe_tail"),
 )
 _SMALL = [(name, "i8") for name in _SCALARS] + [
-    *(("profile", PROFILE, (1,)), ("sock", SOCK, (1,)), ("tally", TALLY, (1,)), ("zero", TALLY, (1,))),
+    *(("profile", PROFILE, (1,)), ("sock", SOCK, (1,)), ("tally", TALLY, (1,))),
     *(("plan", PLAN, (1,)), ("piece", PIECE, (PIECES,)), ("step", STEP, (PIECES + 1,)), ("replaced", "i8", (PIECES,))),
     ("kept", "i8", (IN_FLIGHT_MAX, 5)),  # by message and role
     *(("free_pages", "i8", (ORDERS,)), ("free_objects", "i8", (SLAB_CLASSES,))),
@@ -121,7 +121,7 @@ def reset(world) -> None:
 
 def reset_tally(w):
     """Set every counter to zero, and forget the logged events and transmissions."""
-    w.tally[0] = w.zero[0]
+    w.tally[0] = 0
     w.transmitted = w.events = 0
 
 
