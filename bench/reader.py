@@ -63,9 +63,9 @@ def slider_ms() -> dict[str, list[float]]:
 def notebook_s(path: Path) -> float:
     """Return how long a notebook takes from the start of its kernel to its last cell, with all kernels compiled."""
     notebook = nbformat.read(path, as_version=4)
-    start_s = time.perf_counter()
-    execute(notebook, path.parent)
-    return time.perf_counter() - start_s
+    start_s, ends_s = time.perf_counter(), []
+    execute(notebook, path.parent, on_cell_executed=lambda **_: ends_s.append(time.perf_counter()))
+    return ends_s[-1] - start_s  # nobody waits for the end of the kernel
 
 
 def run() -> list[dict]:

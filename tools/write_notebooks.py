@@ -22,8 +22,11 @@ TIMED = ("timed:", "estimated:", "environment:", "live:")
 CELL_TIMEOUT_S = 600
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run all cells in a fresh kernel started in `folder`; raise at the first error, also where a tag allows it."""
+def execute(notebook: nbformat.NotebookNode, folder: Path, **hooks) -> None:
+    """Run all cells in a fresh kernel started in `folder`; raise at the first error, also where a tag allows it.
+
+    ``hooks`` are those of nbclient.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -37,6 +40,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         coalesce_streams=True,
         force_raise_errors=True,
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # its own log is for its makers
+        **hooks,
     ).execute()
 
 

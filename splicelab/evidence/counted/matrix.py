@@ -5,6 +5,7 @@ was built, so that a reference to memory that changes shows in the receiver's by
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import pandas as pd
@@ -88,10 +89,11 @@ def matrix(kernels: Names = tuple(PROFILES), headers: Names = tuple(ORDER), trai
     iscsi = load_callers()["iscsi_tcp"].model_copy(update={"trailer_bytes": 4})
     names = ["kernel", "flag", "scatter_gather", "next_message", "header", "trailer"]
     cells = pd.DataFrame(product(kernels, (True, False), (True, False), FATES, headers, trailers), columns=names)
-    ends = [_end(iscsi, cell) for cell in cells.itertuples()]
+    ends = [_end(iscsi, cell) for cell in cells.itertuples(index=False)]
     return Matrix(cells.join(pd.DataFrame(ends, columns=["outcome", "copied_bytes"])))
 
 
+@cache
 def _end(caller: Caller, cell) -> tuple[str, int]:
     """Run one combination; return its outcome in the matrix's words, and the bytes copied."""
     owners = {"header": cell.header, "trailer": cell.trailer}

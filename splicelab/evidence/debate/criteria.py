@@ -59,7 +59,7 @@ def draw(counts: pd.DataFrame, choices: pd.DataFrame, costs: UnitCosts) -> np.nd
         "bytes held": counts.pinned_peak_bytes,
         "pages fetched": counts.new_pages,
         "copied without flag": counts.ignored,
-        "time": np.transpose([_time_ns(counts.loc[name], costs, name, places) for name in counts.index]),
+        "time": np.transpose([_time_ns(row, costs, name, places) for name, row in counts.to_dict("index").items()]),
         "lines in callers": _between(choices.caller_lines, choices.caller_lines_most, random.random_sample(shape)),
         "lines in core": _between(choices.core_lines, choices.core_lines_most, random.random_sample(shape)),
         "asked of others": choices.others_checks,
@@ -72,8 +72,8 @@ def _between(low: pd.Series, high: pd.Series, places: np.ndarray) -> np.ndarray:
     return low.to_numpy(float) + places * (high - low).to_numpy(float)
 
 
-def _time_ns(counts: pd.Series, costs: UnitCosts, name: str, places: Mapping[str, np.ndarray]) -> np.ndarray:
+def _time_ns(counts: Mapping[str, float], costs: UnitCosts, name: str, places: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return what counted events cost in each draw."""
-    terms = costs.estimate(counts.to_dict(), CUTS_WITH.get(name, ALLOCATORS[0])).table
-    ends = terms[["low_ns", "median_ns", "high_ns"]]
-    return sum((np.interp(places[term], [0, 0.5, 1], ns) for term, ns in ends.iterrows()), np.zeros(DRAWS))
+    terms = costs.estimate(counts, CUTS_WITH.get(name, ALLOCATORS[0])).table
+    ends = zip(terms.index, terms[["low_ns", "median_ns", "high_ns"]].to_numpy(), strict=True)
+    return sum((np.interp(places[term], [0, 0.5, 1], ns) for term, ns in ends), np.zeros(DRAWS))

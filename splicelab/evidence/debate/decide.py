@@ -68,14 +68,17 @@ class Decision(Result):
     @cached_property
     def places(self) -> pd.DataFrame:
         """Its numbers, all that a map of many decisions asks for; who is not surely behind has the same place."""
-        scores = pd.DataFrame(self.scaled @ self.shares.to_numpy(), columns=self.criteria.index)
-        rows, place, ahead = {}, 1, scores.mean().idxmin()
-        for number, (name, mean) in enumerate(scores.mean().sort_values(kind="stable").items(), 1):
-            if (scores[ahead] < scores[name]).mean() >= SURE:
-                place, ahead = number, name
-            rows[name] = place, mean, *scores[name].quantile([0.025, 0.975])
-        columns = ["place", "score", "low", "high"]
-        return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("alternative")
+        scores = self.scaled @ self.shares.to_numpy()  # a row a draw
+        means = scores.mean(0)
+        order = means.argsort(kind="stable")
+        places, place, ahead = [], 1, order[0]
+        for number, here in enumerate(order, 1):
+            if (scores[:, ahead] < scores[:, here]).mean() >= SURE:
+                place, ahead = number, here
+            places.append(place)
+        low, high = np.quantile(scores[:, order], [0.025, 0.975], axis=0)
+        columns = {"place": places, "score": means[order], "low": low, "high": high}
+        return pd.DataFrame(columns, self.criteria.index[order]).rename_axis("alternative")
 
     def _reasons(self, name: str) -> str:
         """Say in what an alternative is the best and in what the worst, where it counts."""

@@ -1,5 +1,6 @@
 """The debate as tables: claims and evidence, positions, what happened later, lines of code; every row has its link."""
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -97,5 +98,5 @@ def _read(name: str, path: Path, changed_ns: int) -> pd.DataFrame:
 def count_fixes(outcome: pd.DataFrame) -> pd.DataFrame:
     """Return by alternative how many fixes among rows of "outcome" it would have avoided, and how many caused."""
     fixes = outcome[outcome.kind == "fix"]
-    sides = {side: fixes[side].str.split().explode().value_counts() for side in ("avoided_by", "caused_by")}
-    return pd.DataFrame(sides).fillna(0).astype(int).rename_axis("alternative")
+    sides = {side: Counter(" ".join(fixes[side]).split()) for side in ("avoided_by", "caused_by")}
+    return pd.DataFrame(sides).sort_index().fillna(0).astype(int).rename_axis("alternative")

@@ -4,15 +4,18 @@ The programs below run on the machine of `splicelab.evidence.orders.machine`. Wh
 meant, byte by byte; nothing but these bytes says "corrupt".
 """
 
+import multiprocessing
 import re
+import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.orders.allocators import WORLDS
 from splicelab.evidence.orders.machine import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
-from splicelab.evidence.orders.search import Verdict, Verdicts, search
+from splicelab.evidence.orders.search import Step, Verdict, Verdicts, World, search
+from splicelab.progress import progress
 
 Program = str | Sequence[str | Callable[[Machine, int], None]]
 
@@ -45,6 +48,7 @@ RULES = CORRUPT, TWICE, LEAKED, LOST, REUSED = (
     "bytes never arrived",
     "memory in the queue was handed out again",
 )
+_KNOWN: dict[str, Verdict] = {}  # by program, for as long as this process lives
 
 
 class TwoMessages(Machine):
@@ -157,22 +161,52 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
     >>> print(search_orders("naive_attach").text.splitlines()[-1])
     receiver: has ee ee d1 ee .. .. .. ..
     """
-    if names == ("allocators",) or len(names) != 1:
-        names = WORLDS if names == ("allocators",) else names or PROGRAMS
-        return Verdicts({name: search_orders(name, program=program) for name in names})
-    (name,) = names
-    if not program:
-        return _search_known(one_of("alternative", name, (*PROGRAMS, *WORLDS)))
+    several = names == ("allocators",) or len(names) != 1
+    names = tuple(WORLDS) if names == ("allocators",) else names or tuple(PROGRAMS)
+    known = PROGRAMS | WORLDS
+    wanted = {name: program or known[one_of("alternative", name, tuple(known))] for name in names}
     try:
-        return search(name, TwoMessages(program))
+        _search_routes({one for one in wanted.values() if isinstance(one, str)} - set(_KNOWN))
+        found = {name: _found(name, one) for name, one in wanted.items()}
     except IndexError:
-        raise InputError(f"program: {name} takes more than this machine's three objects, four pages") from None
+        what = f"{', '.join(names)} takes more than this machine's three objects, four pages"
+        raise InputError(f"program: {what}") from None
+    return Verdicts(found) if several else found[names[0]]
 
 
-@cache
-def _search_known(name: str) -> Verdict:
-    """Search what is built in; two names of one program are searched once."""
-    if name in WORLDS:
-        return search(name, WORLDS[name])
-    first = next(other for other, program in PROGRAMS.items() if program == PROGRAMS[name])
-    return search(name, TwoMessages(PROGRAMS[name])) if first == name else replace(_search_known(first), name=name)
+def _found(name: str, program: Program | World) -> Verdict:
+    """Return what is known of a program in words; search a world, or a program with a reader's own steps."""
+    if isinstance(program, str):
+        return replace(_KNOWN[program], name=name)
+    return search(name, program if isinstance(program, World) else TwoMessages(program))
+
+
+def _search_routes(programs: set[str]) -> None:
+    """Search the two routes of each program in two processes, and note what both found: they share no state."""
+    tasks = [(program, route) for program in sorted(programs, key=len) for route in (WIRE, LOOPBACK)]
+    if not tasks or multiprocessing.current_process().daemon:  # such a process, of a cluster, may have no children
+        parts = [_search_route(task) for task in tasks]
+    else:
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # no thread's lock is needed
+            pool = multiprocessing.get_context("fork").Pool(2, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+        with pool:
+            parts = list(progress("orders", pool.imap(_search_route, tasks), total=len(tasks)))
+    for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
+        both = wire, loopback
+        ways = {rule: [one.broken[rule] for one in both if rule in one.broken] for rule in RULES}
+        _KNOWN[program] = replace(
+            wire,
+            states=1 + wire.states + loopback.states,
+            orders=wire.orders + loopback.orders,
+            orders_broken=wire.orders_broken + loopback.orders_broken,
+            broken={rule: min(found, key=len) for rule, found in ways.items() if found},
+        )
+
+
+def _search_route(task: tuple[str, str]) -> Verdict:
+    """Search what follows when a program's route is known."""
+    program, route = task
+    machine = TwoMessages(program)
+    first = Step(*machine.do(("_take_route", route)), machine)
+    found = search(program, machine)
+    return replace(found, broken={rule: [first, *way] for rule, way in found.broken.items()})

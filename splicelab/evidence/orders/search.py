@@ -139,8 +139,7 @@ def search(name: str, start: World) -> Verdict:
     """
     freezer = Freezer(start)
     states = [freezer.freeze(start)]
-    number, before, after, faulty, first = {states[0]: 0}, [0], [], set(), {}
-    ends_first = TopologicalSorter()
+    number, before, inward, after, faulty, first = {states[0]: 0}, [0], [0], [], set(), {}
     visited = progress(name, iter(states), unit=" states")
     for here, state in enumerate(visited):
         world = freezer.thaw(state)
@@ -155,8 +154,9 @@ def search(name: str, start: World) -> Verdict:
             if there == len(states):
                 states.append(reached)
                 before.append(here)
+                inward.append(0)
+            inward[there] += 1
             after[here].append(there)
-        ends_first.add(here, *after[here])
         if faults:
             faulty.add(here)
             first = dict.fromkeys(faults, [here]) | first
@@ -164,7 +164,7 @@ def search(name: str, start: World) -> Verdict:
             raise InputError(f"{name}: more than {MOST_STATES:,} states; it takes a smaller world to try every order")
     orders, unbroken = [0] * len(states), [0] * len(states)
     try:
-        for here in ends_first.static_order():
+        for here in reversed(_in_order(after, inward)):
             orders[here] = sum(orders[there] for there in after[here]) or 1
             unbroken[here] = 0 if here in faulty else sum(unbroken[there] for there in after[here]) or not after[here]
         counts = orders[0], orders[0] - unbroken[0]
@@ -179,6 +179,22 @@ def search(name: str, start: World) -> Verdict:
             way = [before[way[0]], *way]
         broken[rule] = [_step(freezer, states[here], states[there]) for here, there in pairwise(way)]
     return Verdict(name, len(states), *counts, broken)
+
+
+def _in_order(after: list[list[int]], inward: list[int]) -> list[int]:
+    """Return the states, each behind all those that lead to it (``inward``: how many); CycleError where some cannot be.
+
+    As graphlib sorts, which takes six times as long for a million states; it finds the circle.
+    """
+    order = [here for here, count in enumerate(inward) if not count]
+    for here in order:
+        for there in after[here]:
+            inward[there] -= 1
+            if not inward[there]:
+                order.append(there)
+    if len(order) < len(after):
+        TopologicalSorter(dict(enumerate(after))).prepare()
+    return order
 
 
 def _step(freezer: Freezer, state: tuple, wanted: tuple) -> Step:

@@ -138,18 +138,24 @@ def recordings(**wanted) -> Recordings:
     """
     recorded = Recordings()
     for row in manifest("connections"):
-        path = recording_path(row)
-        for number, line in read_lines(path):
-            scenario = parse_scenario(line, f"{path}:{number}")
-            raw = from_json(line)
-            counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
-            recorded.append(Recorded(scenario, raw["kind"], counts))
+        recorded += _connections(recording_path(row), row.sha256)
     columns = {"kernel": attrgetter("scenario.kernel"), "mtu": attrgetter("scenario.mtu"), "kind": attrgetter("kind")}
     known = {name: dict.fromkeys(map(has, recorded)) for name, has in columns.items()}
     for name, values in wanted.items():
         one_of("recordings", name, columns)
         values = [one_of(name, value, known[name]) for value in (values if isinstance(values, tuple) else (values,))]
         recorded = Recordings(one for one in recorded if columns[name](one) in values)
+    return recorded
+
+
+@cache
+def _connections(path: Path, sha256: str) -> list[Recorded]:
+    """Read a file once, as long as its checksum is the same."""
+    recorded = []
+    for number, line in read_lines(path):
+        raw = from_json(line)
+        counts = [m["expect"] | ({"skbs": m["skbs"]} if "skbs" in m else {}) for m in raw["messages"]]
+        recorded.append(Recorded(parse_scenario(line, f"{path}:{number}"), raw["kind"], counts))
     return recorded
 
 

@@ -104,15 +104,19 @@ class UnitCosts(Unfolds):
         warning = "<p><b>The machine was not at rest.</b>" * timing.is_disturbed(self.environment)
         return f"{super().html}<p>95 % intervals; {timing.describe(self.environment)}{warning}"
 
+    @cached_property
+    def _ns(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.table.index, self.table[ENDS].to_numpy(), strict=True))
+
     def cost(self, name: str) -> np.ndarray:
         """Return median, low and high of one unit cost in ns."""
-        return self.table.loc[name].to_numpy()[:3]
+        return self._ns[name]
 
     def copy_cost(self, size_bytes: float, heat: str) -> np.ndarray:
         """Return median, low and high in ns of one copy, between the measured sizes; beyond them in proportion."""
-        costs = self.table.loc[[f"copy {size} B {heat}" for size in COPY_SIZES]].to_numpy()[:, :3]
+        costs = zip(*(self.cost(f"copy {size} B {heat}") for size in COPY_SIZES), strict=True)
         scale = max(1.0, size_bytes / COPY_SIZES[-1])
-        return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs.T])
+        return scale * np.array([np.interp(size_bytes, COPY_SIZES, column) for column in costs])
 
     def estimate(self, tally: Tally | Mapping[str, float], allocator=ALLOCATORS[0], heat="hot") -> Estimate:
         """Return what a message's counted events cost on this machine.
