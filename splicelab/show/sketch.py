@@ -94,10 +94,11 @@ class Ink(Artist):
             for text in self.get_children():
                 text.draw(renderer)
             return
-        for x, y, *look in self.words:
-            left, bottom = self.axes.transData.transform((x, y)).round().astype(int)
+        places = self.axes.transData.transform([word[:2] for word in self.words]).round().astype(int).tolist()
+        plain = renderer.new_gc()
+        for (left, bottom), (_, _, *look) in zip(places, self.words, strict=True):
             letters, right, up = _rendered(renderer.dpi, *look)
-            renderer.draw_image(renderer.new_gc(), left + right, bottom + up, letters)
+            renderer.draw_image(plain, left + right, bottom + up, letters)
 
 
 class Sketch(Drawing):
