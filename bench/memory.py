@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from splicelab._jit import Record
 from splicelab.kernel.world import WORLD, reset
 
 LINE_BYTES, HUGE_BYTES = 64, 2 << 20
@@ -24,8 +25,8 @@ class Memory:
         start = -raw.ctypes.data % HUGE_BYTES + int(self.rng.integers(HUGE_BYTES // LINE_BYTES)) * LINE_BYTES
         return raw[start : start + size_bytes]
 
-    def world(self) -> np.record:
+    def world(self) -> Record:
         """Return an empty machine of the model."""
-        world = self(WORLD.itemsize).view(WORLD).view(np.recarray)[0]
+        world = self(WORLD.itemsize).view(WORLD)[0]
         reset(world)
         return world

@@ -148,6 +148,23 @@ class _Cache(caching.FunctionCache):
             _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
 
 
+class Record(np.void):
+    """A record of fields as attributes, for kernels and for Python: a tenth of what a ``numpy.record`` takes.
+
+    A call from Python takes 0.3 us and not 15: numba asks for ``data``, where NumPy would spell out every field, and
+    knows the type by the dtype, if it is always the same object.
+    """
+
+    __setattr__ = np.void.__setitem__
+    data = property(lambda self: self)
+
+    def __getattr__(self, name: str):
+        try:
+            return self[name]
+        except ValueError:  # no such field
+            raise AttributeError(name) from None
+
+
 def jit(function: Callable | None = None, **options) -> Callable:
     """Compile a kernel with numba, without the GIL; use as ``@jit`` or ``@jit(inline="always")``.
 

@@ -3,6 +3,7 @@
 A row's `sends_6_1` and `sends_6_12` are recipes, `METHOD:PIECES:FLAGS` per call; data/README.md explains them.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -182,6 +183,7 @@ class Message(NamedTuple):
         within(f"{row.key}: trailer", trailer_bytes, row.trailer_bytes_min, row.trailer_bytes_max, " bytes")
         return sizes | {"payload": self.payload_bytes, "digest": digest_bytes, "trailer": trailer_bytes}
 
+    @lru_cache(1024)
     def sends(self, kernel: str) -> list[Send]:
         """Return the calls that send it on 6.1, or on any later kernel, as `Caller.sends`."""
         row, column = self.caller, f"sends_{'6_1' if kernel == '6.1' else '6_12'}"

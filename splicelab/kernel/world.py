@@ -1,12 +1,12 @@
 """The state of one simulated machine: a single record of fixed arrays, so that a kernel takes one pointer.
 
 A numba record with nested arrays compiles fast, is cached, and every size in it is a compile-time constant.
-With the JIT switched off the same record is a ``numpy.record`` and the same code runs as plain Python.
+With the JIT switched off the same code runs on the same record as plain Python.
 """
 
 import numpy as np
 
-from splicelab._jit import jit
+from splicelab._jit import Record, jit
 
 PAGE_SIZE, PAGES, ORDERS = 4096, 4096, 11
 SKBS, MAX_SKB_FRAGS = 4096, 17
@@ -42,7 +42,7 @@ COUNTERS = (
 
 
 def _int64(*names):
-    return np.dtype([(name, "i8") for name in names])
+    return np.dtype((Record, [(name, "i8") for name in names]))
 
 
 TALLY = _int64(*COUNTERS)
@@ -72,11 +72,9 @@ SEGMENT = _int64("address", "size_bytes")
 PIECE = _int64("role", "size_bytes", "owner", "fate", "address", "kept_address")
 STEP = _int64("method", "first_piece", "pieces", "msg_flags", "flags_since_6_5", "asks")
 FRAG_CACHE = _int64("page", "offset", "size_bytes", "bias", "pfmemalloc")
-PAGE = np.dtype(
-    [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
-    + [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")],
-    align=True,  # 24 bytes: at 23, allocating took a third longer
-)
+_PAGE = [(name, "i4") for name in ("refcount", "head", "next", "queued", "order")]
+_PAGE += [(name, "i1") for name in ("kind", "slab_class", "pfmemalloc")]
+PAGE = np.dtype((Record, np.dtype(_PAGE, align=True)))  # 24 bytes: at 23, allocating took a third longer
 _SCALARS = (
     *("moves_bytes", "page_brk", "fail_high_order", "from_reserves", "free_skb", "transmitted", "logging", "events"),
     *("iov_count", "iov_index", "iov_offset", "iov_left", "pipe_head", "pipe_tail"),
@@ -95,12 +93,12 @@ _LARGE = [
     *(("object_next", "i8", (PAGES * PAGE_SIZE // OBJECT_GRAIN,)), ("arena", "u1", (PAGES * PAGE_SIZE,))),
     *(("meant", "u1", (WIRE_BYTES,)), ("received", "u1", (WIRE_BYTES,))),
 ]
-WORLD = np.dtype(_SMALL + _LARGE, align=True)
+WORLD = np.dtype((Record, np.dtype(_SMALL + _LARGE, align=True)))
 
 
 def new_world():
     """Return an empty machine: no page in use, no socket open. About 40 MiB of address space, touched as needed."""
-    world = np.zeros(1, WORLD).view(np.recarray)[0]
+    world = np.zeros(1, WORLD)[0]
     reset(world)
     return world
 

@@ -23,7 +23,7 @@ DEADLINE_S = 5  # of one message
 
 def shared_world():
     """Return a world that a parent and its child both see; it takes a `reset` to be an empty machine."""
-    return np.frombuffer(mmap.mmap(-1, WORLD.itemsize), WORLD).view(np.recarray)[0]
+    return np.frombuffer(mmap.mmap(-1, WORLD.itemsize), WORLD)[0]
 
 
 def run_own(function, w, messages: int) -> None:
