@@ -7,6 +7,8 @@ import pytest
 from numba.core import config
 
 from splicelab._jit import jit
+from splicelab.kernel.iov import iov_begin
+from splicelab.kernel.world import WORLD, new_world
 
 
 @jit
@@ -22,3 +24,15 @@ def test_kernels_are_compiled_unless_asked_otherwise():
 def test_an_index_out_of_range_raises():
     with pytest.raises(IndexError):
         beyond(np.zeros(4), 4)
+
+
+def test_a_record_is_its_fields_and_costs_a_kernel_no_description_of_them():
+    w = new_world()
+    w.sock[0].mss, w.iov_count = 1400, 3
+    assert (w.sock[0].mss, w["sock"]["mss"].tolist(), w.iov_count) == (1400, [1400], 3)
+    assert w.data is w and w.dtype is WORLD  # numba asks for both at each call, and knows a type by this one object
+    assert not hasattr(w, "nothing")
+    with pytest.raises(ValueError, match="nothing"):
+        w.nothing = 1
+    iov_begin(w)
+    assert w.iov_count == 0
