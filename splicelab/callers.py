@@ -183,7 +183,7 @@ class Message(NamedTuple):
         within(f"{row.key}: trailer", trailer_bytes, row.trailer_bytes_min, row.trailer_bytes_max, " bytes")
         return sizes | {"payload": self.payload_bytes, "digest": digest_bytes, "trailer": trailer_bytes}
 
-    @lru_cache(1024)
+    @lru_cache(1024)  # noqa: B019 - a message is a value, and a sweep asks for the same ones again and again
     def sends(self, kernel: str) -> list[Send]:
         """Return the calls that send it on 6.1, or on any later kernel, as `Caller.sends`."""
         row, column = self.caller, f"sends_{'6_1' if kernel == '6.1' else '6_12'}"

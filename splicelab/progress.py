@@ -1,5 +1,6 @@
 """How far a long action is, told to whoever watches; tests, pipes and stored notebooks see nothing of it."""
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Iterable
@@ -8,7 +9,12 @@ DELAY_S = 1
 
 
 def is_watched() -> bool:
-    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one."""
+    """Return whether a person sees standard error: on a terminal or in a notebook, not in a pipe nor a test of one.
+
+    A child that works for this process leaves the telling to it.
+    """
+    if multiprocessing.parent_process() is not None:
+        return False
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return sys.stderr.isatty() or (hasattr(shell, "kernel") and "PYTEST_CURRENT_TEST" not in os.environ)
 

@@ -1,5 +1,8 @@
 """All orders of events: what breaks is found, what holds holds in every order, and the check itself can fail."""
 
+import multiprocessing
+import signal
+import threading
 from functools import cache
 from math import comb
 
@@ -24,6 +27,8 @@ from splicelab.evidence.orders.search import ENDLESS, Verdicts, World, search
 UNSAFE = ("naive_attach", "rewritten_header")
 SAFE = [name for name in PROGRAMS if name not in UNSAFE]
 known = cache(search_orders)
+SHORT = "kmalloc; write; send copy:header attach:payload copy:trailer; kfree"
+LONG = "kmalloc; write; send callback:header; send attach:payload callback:trailer"
 
 
 class Impatient(TwoMessages):
@@ -137,6 +142,32 @@ def test_a_step_may_be_a_reader_s_own_function():
 def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):
     with pytest.raises(InputError, match=words):
         search_orders(name, program=program)
+
+
+@pytest.mark.parametrize("name", ["naive_attach", "rewritten_header", "copy_on_ref"])
+def test_two_processes_find_what_one_does(name):
+    alone, both = search(name, TwoMessages(PROGRAMS[name])), known(name)
+    assert (alone.states, alone.orders, alone.orders_broken) == (both.states, both.orders, both.orders_broken)
+    assert [(rule, words(way)) for rule, way in alone.broken.items()] == [(r, words(w)) for r, w in both.broken.items()]
+
+
+def words(way):
+    return [(step.actor, step.words, step.world.__dict__) for step in way]
+
+
+def test_a_process_that_may_have_no_children_searches_by_itself():
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert (
+            pool.apply(search_orders, ("late",), {"program": SHORT}).states == search_orders("x", program=SHORT).states
+        )
+
+
+def test_an_interrupted_search_leaves_no_process_behind():
+    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    before = multiprocessing.active_children()
+    with pytest.raises(KeyboardInterrupt):
+        search_orders("slow", program=LONG)
+    assert multiprocessing.active_children() == before
 
 
 class Walk(World):

@@ -1,6 +1,7 @@
 """A bar for whoever watches, and nothing for tests, pipes and short actions."""
 
 import io
+import multiprocessing
 
 import pytest
 
@@ -57,3 +58,9 @@ def test_a_notebook_is_watched_unless_a_test_runs_it(monkeypatch):
     assert not progress.is_watched()
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     assert progress.is_watched()
+
+
+def test_a_child_leaves_the_telling_to_its_parent(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Watched())
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert progress.is_watched() and not pool.apply(progress.is_watched)
