@@ -5,7 +5,6 @@ the MTU allows, and the congestion window never decides.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from splicelab.errors import InputError, within
@@ -33,7 +32,6 @@ COUNTS = {  # what is compared, from the counters of a message
 }
 
 
-@dataclass(frozen=True, repr=False)
 class Seen(Result):
     """A message as it stands in the queue when all calls have returned; positions count its bytes from 0.
 

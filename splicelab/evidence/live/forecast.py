@@ -4,7 +4,6 @@ import json
 import platform
 import re
 import time
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -30,7 +29,6 @@ ACKS = "when all calls have returned", "between two calls", "within a call"
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
 
 
-@dataclass(frozen=True, repr=False)
 class Forecast(Result):
     """What was predicted of each message, and observed: columns scenario, what, predicted, observed, agrees, why.
 
