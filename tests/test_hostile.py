@@ -20,7 +20,7 @@ from splicelab.evidence.debate import tables as debate_tables
 from splicelab.evidence.recorded import recordings
 from splicelab.paths import DATA
 from splicelab.result import Result
-from splicelab.tables import read_rows
+from splicelab.tables import Column, read_rows
 
 SIW = {"caller": "siw", "alternative": "copy_in_stack"}
 SEND = {"payload_bytes": 4096, "trailer_bytes": None, "entry_bytes": 4096, "mtu": 65536, "ack_delay": 1}
@@ -99,6 +99,7 @@ ROWS = {
     "layers.csv": layers.Layer,
     **dict.fromkeys(("handed_down.csv", "sender_patterns.csv"), layers.Recipe),
     "recordings/manifest.csv": recordings.RecordingFile,
+    "columns.csv": Column,
 }
 
 
@@ -107,7 +108,7 @@ ROWS = {
 @given(choose=st.data())
 def test_data_tables(choose, tmp_path_factory):
     """A table with bytes changed, a cell replaced, a line twice or left out is refused, or all of it is in order."""
-    name = choose.draw(st.sampled_from([*sorted(ROWS), *(f"{key}.csv" for key in sorted(debate_tables._TABLES))]))
+    name = choose.draw(st.sampled_from([*sorted(ROWS), *(f"{key}.csv" for key in sorted(debate_tables.TABLES))]))
     lines = (DATA / name).read_bytes().splitlines()
     number = choose.draw(st.integers(0, len(lines) - 1))
     how = choose.draw(st.sampled_from(["cell", "bytes", "twice", "gone", "cut"]))
