@@ -4,7 +4,6 @@ Calls stand in data/evidence.csv and data/outcome.csv as a reader would type the
 They are parsed (simpleeval walks over the syntax tree), and can call only public names and a few of Python's own.
 """
 
-from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
 
@@ -29,7 +28,6 @@ class Piece(NamedTuple):
     holds: bool
 
 
-@dataclass(frozen=True, repr=False)
 class Verdicts(Result):
     """Claims with their verdict, each with the evidence that it rests on, run again."""
 
@@ -81,7 +79,6 @@ class Verdicts(Result):
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
-@dataclass(frozen=True, repr=False)
 class History(Result):
     """What happened after the thread: a row an event, and whether what a run shows of it held just now."""
 

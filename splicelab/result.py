@@ -1,8 +1,10 @@
 """A result that shows itself: its picture or table in a notebook, one stable text for tests and diffs, plain data."""
 
+import inspect
 from base64 import b64encode
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 LIVE_DPI, CRISP_DPI = 100, 180  # a figure shows at 100 pixels an inch, and is stored nearly twice as fine
 TABLE_HTML = {"float_format": "{:.4g}".format, "border": 0}
@@ -21,14 +23,21 @@ def crisp_png(figure, alt: str = "") -> tuple[str, dict[str, Any]]:
     return b64encode(png.getvalue()).decode(), {"width": width, "height": height, "alt": alt}
 
 
+@dataclass_transform(frozen_default=True)
 class Result:
     """What a public function returns: shows as a picture where there is one for its kind, else as a table.
 
+    A kind that names fields of its own is a frozen dataclass, without saying so.
     ``text`` is its stable text: counted or recorded words only, what a strict run compares. ``alt`` says the same
     beside the picture; ``table``, where there is one, gives plain data as a DataFrame, ``figure`` the picture.
     """
 
     shown: ClassVar[Any] = None  # draws results of this kind and says them in words; the floor of pictures sets it
+
+    def __init_subclass__(cls, **options) -> None:
+        super().__init_subclass__(**options)
+        if inspect.get_annotations(cls):
+            dataclass(frozen=True, repr=False)(cls)
 
     @property
     def text(self) -> str:

@@ -3,13 +3,15 @@
 import csv
 import functools
 import inspect
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, validate_call
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, validate_call
 
 from splicelab.errors import InputError
+from splicelab.paths import data_path
 
 Row = TypeVar("Row", bound=BaseModel)
 Whole = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]  # fits every kernel, and so does its product with another
@@ -46,6 +48,29 @@ def read_rows(path: str | Path, row_type: type[Row]) -> list[Row]:
     return list(rows.values())
 
 
+class Column(BaseModel):
+    """A column of a table of data/ (TABLE.COLUMN), the pattern of its cells from end to end, and what they say."""
+
+    column: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
+    pattern: re.Pattern[str]
+    says: Annotated[str, Field(min_length=1)]
+
+    @property
+    def cell(self):
+        """Return the type of a cell: text, or where it may be "1" and no letter a whole number, None if empty."""
+        text = Annotated[str, Field(pattern=f"^({self.pattern.pattern})$")]
+        is_number = self.pattern.fullmatch("1") and not self.pattern.fullmatch("x")
+        return Annotated[text, AfterValidator(lambda digits: int(digits) if digits else None)] if is_number else text
+
+
+def read_table(path: Path) -> list[BaseModel]:
+    """Return the rows of a CSV file whose columns stand in data/columns.csv, checked; InputError as `read_rows`."""
+    start = f"{path.stem}."
+    columns = [row for row in read_rows(data_path("columns.csv"), Column) if row.column.startswith(start)]
+    fields = {row.column.removeprefix(start): (row.cell, ...) for row in columns}
+    return read_rows(path, create_model(path.stem, __config__=ConfigDict(extra="forbid"), **fields))
+
+
 def checked(function: Callable) -> Callable:
     """Check the arguments of a function against its annotations: InputError, `ARGUMENT: what is wrong`, for others."""
     call, names = validate_call(function, config={"arbitrary_types_allowed": True}), inspect.signature(function)
@@ -73,7 +98,7 @@ def first_error(error: ValidationError, whole: str = "", tags: Collection[str] =
     places = [part for number, part in enumerate(first["loc"]) if number == 0 or part not in tags]
     parts = [part for part in (*places, context.get("field")) if part is not None]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]:.60}" for part in parts).lstrip(".")
-    text = text.replace("Input should be", "must be").replace("List should", "must").replace("Tuple should", "must")
+    text = re.sub("(List|Tuple|String) should", "must", text.replace("Input should be", "must be"))
     text = {"missing": "missing", "extra_forbidden": "unknown field"}.get(first["type"], text)
     if first["type"] not in SPEAK_FOR_THEMSELVES:
         text += f", not {first['input']!r:.60}"

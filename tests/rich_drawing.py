@@ -1,7 +1,5 @@
 """A drawing as rich as those of the notebooks: two panels, about forty static texts, two dozen moving artists."""
 
-from dataclasses import dataclass
-
 from matplotlib.patches import Patch
 
 from splicelab import explore
@@ -13,7 +11,6 @@ SEGMENTS = ("header", *(f"page {i}" for i in range(6)), "trailer")
 WAYS = ("plain copy", "piecewise", "copy in the stack", "fix the callers", "rewrite before", "per-object page")
 
 
-@dataclass(frozen=True, repr=False)
 class Rich(Result):
     """Bytes copied by each way, for a header and so many pages."""
 

@@ -6,12 +6,14 @@ import re
 
 import pytest
 
+from splicelab import tables as checked_tables
 from splicelab.errors import InputError
 from splicelab.evidence.debate import tables
 from splicelab.evidence.debate.tables import debate
 from splicelab.paths import DATA, REPOSITORY
+from splicelab.tables import Column, read_rows
 
-NAMES = ["claims", "thread", "outcome", "lines_of_code"]
+NAMES = ["claims", "thread", "outcome", "lines_of_code", "columns"]
 CLAIMS = [f"C{number}" for number in range(1, 15)]
 
 
@@ -76,10 +78,12 @@ def test_tables_hold_no_loose_space_and_no_quoted_mail(name):
             "outcome",
             "trigger",
             "gremlin",
-            "outcome.csv: row 2 (splice_to_socket and large pipe buffers): trigger: must be",
+            "outcome.csv: row 2 (splice_to_socket and large pipe buffers): trigger: must match pattern "
+            "'^(slab|caller_frag|caller_check|core|none)$', not 'gremlin'",
         ),
         ("outcome", "commits", "abc", "outcome.csv: row 2 (splice_to_socket and large pipe buffers): commits: "),
         ("lines_of_code", "insertions", "-3", "lines_of_code.csv: row 2 (core_v3): insertions: "),
+        ("claims", "who", "", "claims.csv: row 2 (C1): who: "),
         ("lines_of_code", "insertions", "few", "lines_of_code.csv: row 2 (core_v3): insertions: "),
     ],
 )
@@ -94,6 +98,32 @@ def test_malformed_row_is_one_line_with_file_row_and_field(tmp_path, monkeypatch
     monkeypatch.setattr(tables, "data_path", lambda part: tmp_path / part)
     with pytest.raises(InputError) as caught:
         debate(name)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def test_every_column_stands_in_its_table_and_every_table_has_all_of_its_columns():
+    said = [row.column for row in read_rows(DATA / "columns.csv", Column)]
+    there = []
+    for name in dict.fromkeys(column.partition(".")[0] for column in said):
+        with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:
+            there += [f"{name}.{column}" for column in next(csv.reader(file))]
+    assert said == there and {column.partition(".")[0] for column in said} >= set(tables.TABLES)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("claims.id,C(,a claim", "columns.csv: row 2 (claims.id): pattern: must be a valid regular expression"),
+        ("claims,.+,a claim", "columns.csv: row 2 (claims): column: must match pattern"),
+        ("claims.id,.+,", "columns.csv: row 2 (claims.id): says: must have at least 1 character"),
+        ("claims.id,.+,a claim", "claims.csv: row 2 (C1): who: unknown field"),
+    ],
+)
+def test_a_malformed_column_is_one_line_too(tmp_path, monkeypatch, row, said):
+    (tmp_path / "columns.csv").write_text(f"column,pattern,says\n{row}\n")
+    monkeypatch.setattr(checked_tables, "data_path", lambda part: tmp_path / part)
+    with pytest.raises(InputError) as caught:
+        checked_tables.read_table(DATA / "claims.csv")
     assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
 
 

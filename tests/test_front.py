@@ -1,15 +1,19 @@
 """The front door: few names, each explained, summarised in the map and tried; and the map says what there is."""
 
 import ast
+import dataclasses
 import doctest
 import importlib
 import inspect
+import pickle
 import re
 
 import pytest
 
 import splicelab
 from splicelab import own
+from splicelab.evidence.counted.layers import Layers
+from splicelab.evidence.orders.search import Verdict
 from splicelab.paths import REPOSITORY
 from splicelab.result import Result
 
@@ -88,3 +92,12 @@ def test_every_kind_of_result_has_a_text_and_a_picture_or_table_of_its_own():
     assert len(set(kinds())) > 10
     for kind in kinds():
         assert kind.shown is not None or "text" in dir(kind), kind
+
+
+def test_a_kind_with_fields_is_frozen_and_one_without_stays_as_it_was():
+    verdict = Verdict("mine", 1, 1, 0, {})
+    assert pickle.loads(pickle.dumps(verdict)) == verdict == dataclasses.replace(verdict)
+    assert dataclasses.replace(verdict, states=2) != verdict and repr(verdict) == verdict.text
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        verdict.states = 2
+    assert Layers.__eq__ is object.__eq__ and not dataclasses.is_dataclass(Layers)

@@ -14,13 +14,12 @@ from splicelab import cli
 from splicelab.alternatives import OWN, alternative
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
-from splicelab.evidence.counted import layers
 from splicelab.evidence.counted.scenarios import read_scenarios
 from splicelab.evidence.debate import tables as debate_tables
 from splicelab.evidence.recorded import recordings
 from splicelab.paths import DATA
 from splicelab.result import Result
-from splicelab.tables import read_rows
+from splicelab.tables import Column, read_rows, read_table
 
 SIW = {"caller": "siw", "alternative": "copy_in_stack"}
 SEND = {"payload_bytes": 4096, "trailer_bytes": None, "entry_bytes": 4096, "mtu": 65536, "ack_delay": 1}
@@ -94,11 +93,11 @@ def test_the_sentence_names_the_argument(changes, told):
     assert str(caught.value).startswith(told)
 
 
+BY_COLUMNS = ("layers.csv", "handed_down.csv", "sender_patterns.csv")
 ROWS = {
     "callers.csv": splicelab.callers.Caller,
-    "layers.csv": layers.Layer,
-    **dict.fromkeys(("handed_down.csv", "sender_patterns.csv"), layers.Recipe),
     "recordings/manifest.csv": recordings.RecordingFile,
+    "columns.csv": Column,
 }
 
 
@@ -107,7 +106,9 @@ ROWS = {
 @given(choose=st.data())
 def test_data_tables(choose, tmp_path_factory):
     """A table with bytes changed, a cell replaced, a line twice or left out is refused, or all of it is in order."""
-    name = choose.draw(st.sampled_from([*sorted(ROWS), *(f"{key}.csv" for key in sorted(debate_tables._TABLES))]))
+    name = choose.draw(
+        st.sampled_from([*sorted(ROWS), *BY_COLUMNS, *(f"{key}.csv" for key in sorted(debate_tables.TABLES))])
+    )
     lines = (DATA / name).read_bytes().splitlines()
     number = choose.draw(st.integers(0, len(lines) - 1))
     how = choose.draw(st.sampled_from(["cell", "bytes", "twice", "gone", "cut"]))
@@ -127,6 +128,8 @@ def test_data_tables(choose, tmp_path_factory):
     try:
         if name in ROWS:
             rows = read_rows(path, ROWS[name])
+        elif name in BY_COLUMNS:
+            rows = read_table(path)
         else:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(debate_tables, "data_path", lambda part: folder / part)

@@ -72,14 +72,16 @@ def test_patterns_are_those_that_were_recorded(kind):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("one send",), "'one send'"),
-        (("one sendmsg", "nothing", 0, 0, 0), "at least one byte"),
-        (("one sendmsg", "nothing", -1, 4096, 4), "greater than or equal to 0"),
+        ({"how": "one send"}, "^how: 'one send' is not one of one sendmsg, three sendmsg"),
+        ({"announce": "CORK"}, "^announce: must be 'nothing', 'MSG_MORE', 'TCP_CORK' or .*, not 'CORK'$"),
+        ({"mtu": 9000}, "^mtu: 9000 is not one of 1500, 65536$"),
+        ({"header_bytes": 0, "payload_bytes": 0, "trailer_bytes": 0}, "at least one byte"),
+        ({"header_bytes": -1}, "greater than or equal to 0"),
     ],
 )
 def test_impossible_patterns_get_a_sentence(arguments, said):
     with pytest.raises(InputError, match=said):
-        observe(*arguments)
+        observe(**{"how": "one sendmsg"} | arguments)
 
 
 @pytest.mark.parametrize(("ways", "shape", "options"), EXTREMES, ids=str)

@@ -1,6 +1,5 @@
 """What each alternative costs, beside the others: an operation of a caller, and the memory that waits for its ACK."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -30,7 +29,6 @@ IN_FLIGHT, MESSAGES, MTU = (1, 4, 16, 64), 64, 1500
 Call = tuple[str, int, list[str]]
 
 
-@dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """What an operation costs by each alternative: ``tallies`` and ``calls`` by name; ``chosen`` is drawn dark.
 
@@ -122,7 +120,6 @@ def count_message(message: Message, alternative: str, profile: str, **options) -
         return error.tally
 
 
-@dataclass(frozen=True, repr=False)
 class Held(Result):
     """What each of WAYS did with 64 messages, of a page or what one holds: a tally for each number IN_FLIGHT."""
 

@@ -4,7 +4,6 @@ The pieces of a message are cut, queued beside each other, and given back at its
 trip late, and so is all behind it. Slab objects are freed at the ACK too, as if somebody told their owner.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -38,7 +37,6 @@ class Load(NamedTuple):
     messages: Whole = 10_000
 
 
-@dataclass(frozen=True, repr=False)
 class Filling(Result):
     """The eight pages from ``first_page`` around the newest piece; pieces are (address, bytes), the oldest first."""
 
@@ -60,7 +58,6 @@ class Filling(Result):
         return f"{cut}: charged {self.held_bytes:,} bytes, pinned {self.pinned_bytes:,} bytes{refused}"
 
 
-@dataclass(frozen=True, repr=False)
 class ShootOut(Result):
     """A row per allocator, and by allocator the offsets in bytes of the pieces that one block gives, in order.
 
@@ -71,7 +68,6 @@ class ShootOut(Result):
     offsets: dict[str, list[int]]
 
 
-@dataclass(frozen=True, repr=False)
 class PinnedMap(Result):
     """What stays pinned at the peak, in KiB: for each circumstance a row an allocator, a column a number in flight."""
 

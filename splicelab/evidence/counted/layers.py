@@ -6,10 +6,9 @@ says what about a layer stands in data/layers.csv and data/handed_down.csv; data
 
 import sys
 from itertools import product
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, Field
 
 from splicelab.callers import Caller, Send
 from splicelab.errors import one_of
@@ -17,35 +16,16 @@ from splicelab.evidence.counted.run import pick_caller
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.paths import data_path
 from splicelab.result import Result
-from splicelab.tables import read_rows
-
-_Limit = Annotated[int, BeforeValidator(lambda text: text or sys.maxsize), Field(gt=0)]
-
-
-class Layer(BaseModel):
-    """What closes a record but the end of a call: its bytes, its slots for pieces (some taken from the start)."""
-
-    layer: str
-    record_bytes: _Limit
-    slots: _Limit
-    slots_taken: int
-    attaches: bool
-
-
-class Recipe(BaseModel):
-    """The calls of a sender before 6.5 and since; recipes as in callers.csv."""
-
-    sender: str
-    sends_6_1: str
-    sends_6_12: str
+from splicelab.tables import read_table
 
 
 def _recipes(name: str) -> dict[str, dict[str, str]]:
-    return {row.sender: row.model_dump(exclude={"sender"}) for row in read_rows(data_path(f"{name}.csv"), Recipe)}
+    """Return the calls of each sender before 6.5 and since, by the name of their column."""
+    return {row.sender: row.model_dump(include={"sends_6_1", "sends_6_12"}) for row in read_table(data_path(name))}
 
 
-LAYERS = {row.layer: row for row in read_rows(data_path("layers.csv"), Layer)}
-HANDED_DOWN, PATTERNS = _recipes("handed_down"), _recipes("sender_patterns")
+LAYERS = {row.layer: row for row in read_table(data_path("layers.csv"))}
+HANDED_DOWN, PATTERNS = _recipes("handed_down.csv"), _recipes("sender_patterns.csv")
 
 
 class Record(NamedTuple):
@@ -81,9 +61,9 @@ def end_of_call(layer: str, kernel: str, send: Send) -> str:
     return "open" if is_open else "closes"
 
 
-def _pieces(layer: Layer, send: Send) -> list[tuple[int, bool]]:
+def _pieces(attaches: str, send: Send) -> list[tuple[int, bool]]:
     """Return (bytes, is attached) of what a call brings: one page part for sendpage, one per page for splice."""
-    is_attached = send.method != "copy" and layer.attaches
+    is_attached = send.method != "copy" and attaches == "yes"
     sizes = [segment.size_bytes for segment in send.segments]
     if not is_attached or send.method == "sendpage":
         return [(sum(sizes), is_attached)]
@@ -125,15 +105,16 @@ class Layers(Result):
         Copies side by side share a slot; a call that is refused ends the message. InputError for an unknown layer.
         """
         rule = LAYERS[one_of("layer", layer, LAYERS)]
+        most_bytes, most_slots = rule.record_bytes or sys.maxsize, rule.slots or sys.maxsize
         closed, size_bytes, slots, is_copy = [], 0, rule.slots_taken, rule.slots_taken > 0
         for number, send in enumerate(sends):
             end = end_of_call(layer, kernel, send)
             if end.startswith("-"):
                 return Records(closed, size_bytes, f"call {number + 1}: {end}")
-            pieces = [list(piece) for piece in _pieces(rule, send)]
+            pieces = [list(piece) for piece in _pieces(rule.attaches, send)]
             while pieces or size_bytes:
-                if pieces and size_bytes < rule.record_bytes:
-                    part_bytes = min(pieces[0][0], rule.record_bytes - size_bytes)
+                if pieces and size_bytes < most_bytes:
+                    part_bytes = min(pieces[0][0], most_bytes - size_bytes)
                     slots += pieces[0][1] or not is_copy
                     is_copy = not pieces[0][1]
                     size_bytes += part_bytes
@@ -141,9 +122,9 @@ class Layers(Result):
                     pieces = pieces[pieces[0][0] == 0 :]
                 is_last_open = not pieces and end == "open"
                 # TLS in the device looks for a full record only when the next bytes come.
-                is_full = size_bytes >= rule.record_bytes and not (is_last_open and layer.startswith("tls_device"))
-                if is_full or slots >= rule.slots or not (pieces or is_last_open):
-                    why = "full" if is_full else "no slot left" if slots >= rule.slots else "end of the call"
+                is_full = size_bytes >= most_bytes and not (is_last_open and layer.startswith("tls_device"))
+                if is_full or slots >= most_slots or not (pieces or is_last_open):
+                    why = "full" if is_full else "no slot left" if slots >= most_slots else "end of the call"
                     closed.append(Record(size_bytes, number, why))
                     size_bytes, slots, is_copy = 0, rule.slots_taken, rule.slots_taken > 0
                 elif is_last_open:

@@ -1,6 +1,5 @@
 """The life of one message whose memory is attached by reference, and lost on its way, step by step."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from splicelab.errors import within
@@ -26,7 +25,6 @@ class Moment(NamedTuple):
     received: bytes
 
 
-@dataclass(frozen=True, repr=False)
 class Life(Result):
     """The life of one message, step by step."""
 

@@ -4,8 +4,6 @@ Linux 6.1's ->sendpage does so without asking; on later kernels it is a what-if,
 decides what is wrong: the receiver's bytes are compared with those that were meant.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -28,7 +26,6 @@ AT_ONCE, AGAIN, OWN_LATER, ANOTHERS = range(len(FATES))
 DELAYS = (0, 1, 2, 4, 8, 16, 32, 63)
 
 
-@dataclass(frozen=True, repr=False)
 class Lives(Result):
     """How messages ended (numbers of FATES, in order), and what was counted."""
 
@@ -52,7 +49,6 @@ class Lives(Result):
         return f"{len(self.fates):,} messages: {fates}{puts}"
 
 
-@dataclass(frozen=True, repr=False)
 class Rates(Result):
     """How many of the lost messages arrived wrong, by ACK delay: share, 95 % interval (Wilson).
 

@@ -4,7 +4,6 @@ One sendmsg with the caller's own memory (copy_in_stack), every message lost onc
 was built, so that a reference to memory that changes shows in the receiver's bytes.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
@@ -28,7 +27,6 @@ WITHOUT = "no flag,\nor no SG"  # whatever the kernel
 ORDER = {owner: place for place, owner in enumerate((*OWNERS, VMALLOC_STACK))}
 
 
-@dataclass(frozen=True, repr=False)
 class Matrix(Result):
     """Every combination, a row each.
 

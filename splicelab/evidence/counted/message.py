@@ -1,6 +1,5 @@
 """Look at one message while it stands in the queue: its pieces, what happened to them, and the skbs that hold them."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
@@ -41,7 +40,6 @@ class Column(NamedTuple):
         return self.way == "by reference" and (is_freed or self.end == "rewritten")
 
 
-@dataclass(frozen=True, repr=False)
 class Trace(Result):
     """One message: pieces, what happened until its queue was looked at, the skbs there, and the counters.
 

@@ -4,15 +4,12 @@ Windows and ACKs are inputs. Here they are those of a connection that has sent b
 the MTU allows, and the congestion window never decides.
 """
 
-import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from splicelab.errors import InputError, within
+from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.counted.limits import call_bytes, pieces_of, there_bytes
 from splicelab.evidence.counted.predict import Sender
-from splicelab.evidence.counted.run import segment_bytes
-from splicelab.evidence.counted.scenarios import Scenario, parse_scenario
+from splicelab.evidence.counted.scenarios import Scenario, one_message
 from splicelab.evidence.counted.tally import Skb, look_at_log, look_at_queue
 from splicelab.kernel.world import MSG_MORE
 from splicelab.result import Result
@@ -33,7 +30,6 @@ COUNTS = {  # what is compared, from the counters of a message
 }
 
 
-@dataclass(frozen=True, repr=False)
 class Seen(Result):
     """A message as it stands in the queue when all calls have returned; positions count its bytes from 0.
 
@@ -78,25 +74,17 @@ def pattern_calls(how: str, announce: str, header_bytes: int, payload_bytes: int
 
 def _pattern(how, announce, sizes, kernel, mtu, nodelay) -> Scenario:
     """Return one message of a pattern as a connection; InputError for a value that is not possible."""
-    if how not in HOWS or announce not in ANNOUNCES or mtu not in MTUS:
-        raise InputError(f"pattern: {how!r}, {announce!r}, mtu {mtu}: not in {HOWS}, {ANNOUNCES}, {MTUS}")
     if sum(sizes) == 0:
         raise InputError("a message needs at least one byte")
-    message = {
-        "calls": pattern_calls(how, announce, *sizes),
-        "receiver_reads": "after_message",
-        "cwnd": WINDOW_SEGMENTS,
-        "goals": [[0, 0, *segment_bytes(mtu)]],
-        "acks": [],
-    }
-    line = {"id": how, "kernel": kernel, "mtu": mtu, "nodelay": int(nodelay), "messages": [message]}
-    return parse_scenario(json.dumps(line).encode(), "pattern")
+    calls = pattern_calls(one_of("how", how, HOWS), announce, *sizes)
+    connection = {"id": how, "kernel": kernel, "nodelay": int(nodelay)}
+    return one_message("pattern", calls, one_of("mtu", mtu, MTUS), WINDOW_SEGMENTS, **connection)
 
 
 @checked
 def observe(
     how: Any,
-    announce: str = "nothing",
+    announce: Literal[*ANNOUNCES] = "nothing",
     header_bytes: Whole = 48,
     payload_bytes: Whole = 4096,
     trailer_bytes: Whole = 4,

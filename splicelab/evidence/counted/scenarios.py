@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import BIG_GSO_BYTES, MAX_BYTES, find_impossible
+from splicelab.evidence.counted.run import segment_bytes
 from splicelab.kernel.world import GSO_MAX_SEGS, PAGE_SIZE, SCHEDULE
 from splicelab.tables import first_error
 
@@ -192,6 +193,16 @@ def parse_scenario(line: bytes, where: str) -> Scenario:
         raise InputError(f"{where}: {first_error(error, 'line', tags)}") from None
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def one_message(where: str, calls: list, mtu: int, cwnd: int, **connection: Any) -> Scenario:
+    """Return a connection that sends one message: its size goal is what the MTU allows, no ACK comes before the end.
+
+    Raises InputError as `parse_scenario`.
+    """
+    goals = [[0, 0, *segment_bytes(mtu)]]
+    message = {"calls": calls, "receiver_reads": "after_message", "cwnd": cwnd, "goals": goals, "acks": []}
+    return parse_scenario(json.dumps({"mtu": mtu, "messages": [message], **connection}).encode(), where)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -30,7 +29,6 @@ AXES += ("scatter_gather", "nodelay", "ack_delay", "lose_every", "messages", "mo
 DEFAULTS = {"messages": 10_000, "moves_bytes": False}
 
 
-@dataclass(frozen=True, repr=False)
 class Sweep(Result):
     """A row per combination: its values, how it ended, every counter."""
 

@@ -1,6 +1,5 @@
 """Some messages on a line each: their calls, which of them pushed, the skbs that left, the records of a layer above."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from splicelab.evidence.counted.layers import Records
@@ -10,8 +9,7 @@ from splicelab.result import Result
 LEAVES, HELD, ALONE = range(3)  # a push whose data leaves, one that is held back, data that leaves without a push
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Result):
     """One message: words for its title, the message as it was sent, records of a layer above or None."""
 
     title: str
@@ -48,7 +46,6 @@ class Row:
         return f"{self.title}: {', '.join(words)}"
 
 
-@dataclass(frozen=True, repr=False)
 class Timeline(Result):
     """Some messages, one below the other."""
 

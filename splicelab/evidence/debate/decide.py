@@ -5,7 +5,6 @@ What is uncertain (a unit cost, the lines of a patch that nobody posted) is draw
 and two alternatives whose order changes from draw to draw are called the same.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -29,7 +28,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 
 
-@dataclass(frozen=True, repr=False)
 class Decision(Result):
     """What to choose for a sender: `criteria` by alternative, and the same numbers in each of DRAWS draws.
 

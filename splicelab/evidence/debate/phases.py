@@ -1,7 +1,6 @@
 """Where the decision changes: who comes first over two properties of a sender and its connection, and how surely."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import product
 from math import ceil
 from typing import Any
@@ -26,7 +25,6 @@ NEVER = "never sent"
 USUAL = {"messages_per_s": 1_000, "ack_delay_ms": 1.0}
 
 
-@dataclass(frozen=True, repr=False)
 class Phases(Result):
     """A row for each value of one axis, a column for each of the other: who comes first, and ``same`` as how many."""
 

@@ -1,16 +1,14 @@
 """Each alternative's message predicted by the model first, and then sent to the kernel of this machine."""
 
-import json
 import platform
 import re
 import time
-from dataclasses import dataclass
 
 import pandas as pd
 
 from splicelab.evidence.counted.patterns import observe, pattern_calls
 from splicelab.evidence.counted.run import segment_bytes
-from splicelab.evidence.counted.scenarios import parse_scenario
+from splicelab.evidence.counted.scenarios import one_message
 from splicelab.evidence.live.loops import COUNTS, WAYS
 from splicelab.evidence.live.sockets import Shape, Wire, open_wire
 from splicelab.kernel.profiles import PROFILES
@@ -30,7 +28,6 @@ ACKS = "when all calls have returned", "between two calls", "within a call"
 REST_S = 0.03  # what MORE holds back would leave by a timer of 200 ms
 
 
-@dataclass(frozen=True, repr=False)
 class Forecast(Result):
     """What was predicted of each message, and observed: columns scenario, what, predicted, observed, agrees, why.
 
@@ -105,11 +102,9 @@ def predict_message(way: str, shape: Shape, profile: str, acks=ACKS[0], skb_byte
     if acks == ACKS[2]:  # what fills an skb leaves by itself: as if each were a call
         sizes = [min(size_goal, total_bytes - sent_bytes) for sent_bytes in range(0, total_bytes, size_goal)]
         calls = [["sendmsg", [size_bytes], ["MSG_MORE"]] for size_bytes in sizes]
-    given = {"cwnd": cwnd, "goals": [[0, 0, mss, size_goal]], "acks": [], "max_window": max_window}
-    message = {"calls": calls, "receiver_reads": "after_message", **given}
-    line = {"id": way, "kernel": "6.12", "mtu": mtu, "nodelay": 1, "messages": [message]}
-    line |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
-    scenario = parse_scenario(json.dumps(line).encode(), "live").model_copy(update={"kernel": profile})
+    connection = {"id": way, "kernel": "6.12", "nodelay": 1, "max_window": max_window}
+    connection |= {"zerocopy": {"offsets": [0, 0, 0], "payload_folio": PAGE_SIZE}} if is_pinned else {}
+    scenario = one_message("live", calls, mtu, cwnd, **connection).model_copy(update={"kernel": profile})
     seen = observe(scenario, acks_each_call=acks != ACKS[0] or len(calls) == 1)
     waiting_bytes = seen.counters["unsent_bytes"]
     waiting = [skb for skb in seen.skbs if skb.position + skb.size_bytes > total_bytes - waiting_bytes]

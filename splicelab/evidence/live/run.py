@@ -1,7 +1,7 @@
 """A live run as one result: predicted and observed, what a message costs, from which payload on a way is cheaper."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +21,6 @@ PLAIN = WAYS[0]
 KEYS = ["alternative", *Shape._fields, "heat"]
 
 
-@dataclass(frozen=True, repr=False)
 class LiveRun(Result):
     """What this kernel did: ``predictions``, and ``samples`` with a row an alternative, a shape and a process.
 
@@ -168,7 +167,6 @@ def keep(run: LiveRun, path: Path) -> None:
     new.replace(path)
 
 
-@dataclass(frozen=True, repr=False)
 class LiveTable(Result):
     """A table of figures that this machine's kernel gave."""
 

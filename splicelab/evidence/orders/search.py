@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -66,7 +65,6 @@ class Step(NamedTuple):
     world: World
 
 
-@dataclass(frozen=True, repr=False)
 class Verdict(Result):
     """What a search found: states, the orders they stand for, how many of these break a rule, the shortest that does.
 

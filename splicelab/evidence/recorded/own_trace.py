@@ -3,7 +3,6 @@
 Recorded evidence of the reader's machine; what `OwnTrace.through` returns is counted by the model.
 """
 
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ MAY_END, STORED = "more", ("nginx", "nbdkit")
 ENDS = {True: "a pause of {:g} s", False: "a call without MORE, the cork's end or a pause of {:g} s"}
 
 
-@dataclass(frozen=True, repr=False)
 class OwnTrace(Result):
     """What a trace sends: ``found`` has counters, and how often each shape of message occurs; ``mtu`` in bytes."""
 

@@ -6,7 +6,6 @@ sends (`operations`: nvme-tcp, nfsd, siw). Every file is checked against data/re
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -95,7 +94,6 @@ class Recordings(Result, list):
         return replay(operation, payload_bytes)
 
 
-@dataclass(frozen=True, repr=False)
 class Agreement(Result):
     """Recorded and predicted values, a row per connection, message and counter (`beside`)."""
 

@@ -1,7 +1,6 @@
 """A recorded operation of kernel code call for call, beside the calls that the model makes for the same operation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import groupby, zip_longest
@@ -57,7 +56,6 @@ def model_of(op, key: str, kernel: str) -> Comparison:
     return compare(key, payload_bytes, ("piecewise",), kernel, **how)
 
 
-@dataclass(frozen=True, repr=False)
 class Replay(Result):
     """An operation on both kernels: ``counts`` (calls, copied, attached bytes, pushes; recorded and of the model).
 

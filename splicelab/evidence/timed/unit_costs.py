@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -37,7 +36,6 @@ LEAVES_OUT = (
 )
 
 
-@dataclass(frozen=True, repr=False)
 class Estimate(Unfolds):
     """Counted events times unit costs: `table` has a row a kind of event, of one message or of several ways to send it.
 
@@ -79,7 +77,6 @@ class Estimate(Unfolds):
         return f"{super().html}<p>{timing.describe(self.environment)}"
 
 
-@dataclass(frozen=True, repr=False)
 class UnitCosts(Unfolds):
     """Unit costs, a column each and a row a process, with 95 % intervals; the loop around (under 1 ns) is included."""
 
