@@ -14,13 +14,6 @@ from splicelab.evidence.counted.run import known_callers
 from splicelab.evidence.recorded.recordings import operations
 from splicelab.result import Result
 
-RECORDED_AS = {  # what was recorded, in which direction, on which side: a row of data/callers.csv describes it
-    "nvme read T": "nvmet_tcp", "nvme read H": "nvme_tcp", "nvme write H": "nvme_tcp", "ceph write H": "ceph",
-    "nfs read T": "sunrpc_server", "nfs write H": "sunrpc_client", "rds send H": "rds", "drbd write H": "drbd",
-    "iscsi read H": "iscsi_tcp", "iscsi write H": "iscsi_tcp", "iscsi inquiry H": "iscsi_tcp", "kcm send H": "kcm",
-    "iscsi modeselect H": "iscsi_tcp", "iscsi read T": "lio_target", "iscsi inquiry T": "lio_target",
-    "ktls send H": "ktls",
-}  # fmt: skip
 KERNELS = {"6.1": "6.1.192", "6.12": "6.12.117"}
 FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
 
@@ -28,10 +21,8 @@ FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an 
 def row_of(op) -> str | None:
     """Return the caller that a recorded operation (a row of `operations`) is compared with, or None."""
     what, cfg, direction, *_ = op.op.split("|")
-    key = RECORDED_AS.get(f"{what} {direction} {op.role}")
-    if key == "ceph":
-        return "ceph_v1" if "legacy" in cfg else "ceph_v2"
-    return None if key == "ktls" and cfg != "tls12" else key
+    names = {f"{what} {direction} {op.role}", f"{what} {cfg} {direction} {op.role}"}
+    return next((key for key, row in known_callers().items() if names & {*row.recorded_as.split("; ")}), None)
 
 
 def recorded_calls(op) -> list[Call]:
