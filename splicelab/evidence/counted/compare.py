@@ -98,7 +98,7 @@ def compare(
     for key in alternatives or (*BUILT_IN, *OWN):
         sent = messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]
         parts = [count_message(message, key, profile, mtu=mtu, **options) for message in sent]
-        tallies[key], calls[key] = total(parts), [call for part in parts for call in part.seen]
+        tallies[key], calls[key] = total(parts, [1] * len(parts)), [call for part in parts for call in part.seen]
     if chosen:
         one_of("chosen", chosen, tallies)
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
