@@ -60,6 +60,7 @@ class Caller(BaseModel):
     corked_6_12: bool
     ack_bytes: Bytes
     copies_into: Literal["task_frag", "sk_frag", "none"]
+    recorded_as: Annotated[str, Field(pattern=r"^([\w-]+( [\w-]+){1,2} [HT](; |$))*$")]
     source: Text
     note: str
 

@@ -5,7 +5,6 @@ They are parsed (simpleeval walks over the syntax tree), and can call only publi
 """
 
 from html import escape
-from typing import NamedTuple
 
 import pandas as pd
 from simpleeval import EvalWithCompoundTypes
@@ -19,57 +18,52 @@ PYTHON = (len, set, sorted, min, max)
 FAILS = {True: "", False: " FAILS"}
 
 
-class Piece(NamedTuple):
-    """A piece of evidence, and whether its call was true just now."""
-
-    kind: str
-    says: str
-    call: str
-    holds: bool
-
-
 class Verdicts(Result):
-    """Claims with their verdict, each with the evidence that it rests on, run again."""
+    """Claims with their verdict, and the ``evidence`` that each rests on, with whether it held just now."""
 
     claims: pd.DataFrame
-    pieces: dict[str, list[Piece]]
+    evidence: pd.DataFrame
+
+    def pieces(self, claim: str) -> pd.DataFrame:
+        """Return the evidence that a claim rests on."""
+        return self.evidence[self.evidence.index.str[:-1] == claim]
 
     def of(self, claim: str) -> str:
         """Return supported, refuted or depends; "open" where a piece of evidence is missing or does not hold."""
-        rests_on, pieces = self.claims.rests_on[claim].split(), self.pieces[claim]
-        is_whole = [piece.kind for piece in pieces] == rests_on and len(set(rests_on)) > 1
-        return self.claims.verdict[claim] if is_whole and all(piece.holds for piece in pieces) else "open"
+        rests_on, pieces = self.claims.rests_on[claim].split(), self.pieces(claim)
+        is_whole = pieces.kind.tolist() == rests_on and len(set(rests_on)) > 1
+        return self.claims.verdict[claim] if is_whole and pieces.holds.all() else "open"
 
     @property
     def later(self) -> "History":
         """What came later and bears on these claims, run again as it was and as it was fixed, where the model can."""
         table = debate("outcome")
-        if len(self.pieces) < len(debate("claims")):
-            table = table[[not self.pieces.keys().isdisjoint(claims.split()) for claims in table.claims]]
+        if len(self.claims) < len(debate("claims")):
+            table = table[[not set(self.claims.index).isdisjoint(claims.split()) for claims in table.claims]]
         held = [_holds(call, f"outcome.csv: {event}: run") if call else None for event, call in table.run.items()]
         return History(table.assign(holds=held))
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each piece of evidence."""
-        rows = [(claim, self.of(claim), *piece) for claim, pieces in self.pieces.items() for piece in pieces]
-        return pd.DataFrame(rows, columns=["claim", "verdict", *Piece._fields]).set_index("claim")
+        """A row for each piece of evidence, by its claim."""
+        claims = self.evidence.index.str[:-1].rename("claim")
+        return self.evidence.set_index(claims).assign(verdict=list(map(self.of, claims)))
 
     @property
     def text(self) -> str:
         """A verdict a paragraph: its boundary, and a line for each piece of evidence."""
         lines = []
-        for claim, pieces in self.pieces.items():
-            lines.append(f"{claim} {self.of(claim)}. {self.claims.boundary[claim]}")
-            lines += [f"  {piece.kind}{FAILS[piece.holds]}: {piece.says}" for piece in pieces]
+        for claim, boundary in self.claims.boundary.items():
+            lines.append(f"{claim} {self.of(claim)}. {boundary}")
+            lines += [f"  {one.kind}{FAILS[one.holds]}: {one.says}" for one in self.pieces(claim).itertuples()]
         return "\n".join(lines)
 
     @property
     def html(self) -> str:
         """The same as a table, where each call opens below what it shows."""
         rows = [("claim", "verdict", "evidence, run again")]
-        for claim, pieces in self.pieces.items():
-            told = self.claims.loc[claim]
+        for claim, told in self.claims.iterrows():
+            pieces = self.pieces(claim).itertuples()
             shown = [_opens(f"<i>{one.kind}{FAILS[one.holds]}:</i> {escape(one.says)}", one.call) for one in pieces]
             who = f"<a href='{escape(told.link)}'>{escape(told.who)}, {told.date}</a>"
             heading = f"<b>{claim}</b> {escape(told.claim)} ({who})"
@@ -120,12 +114,12 @@ def verdict(*claims: str) -> Verdicts:
     >>> verdict("C10").later.table.trigger.tolist()
     ['none', 'caller_frag']
     """
-    known = debate("claims")
-    pieces: dict[str, list[Piece]] = {one_of("claim", claim, known.index): [] for claim in claims or known.index}
-    rows = [(key, row) for key, row in debate("evidence").iterrows() if key[:-1] in pieces]
-    for key, row in progress("evidence", rows) if len(pieces) > 4 else rows:
-        pieces[key[:-1]].append(Piece(row.kind, row.says, row.call, _holds(row.call, f"evidence.csv: {key}: call")))
-    return Verdicts(known.loc[list(pieces)], pieces)
+    known, evidence = debate("claims"), debate("evidence")
+    known = known.loc[list(dict.fromkeys(one_of("claim", claim, known.index) for claim in claims or known.index))]
+    evidence = evidence[evidence.index.str[:-1].isin(known.index)]
+    calls = list(evidence.call.items())
+    shown = progress("evidence", calls) if len(known) > 4 else calls
+    return Verdicts(known, evidence.assign(holds=[_holds(call, f"evidence.csv: {key}: call") for key, call in shown]))
 
 
 def _opens(words: str, call: str) -> str:

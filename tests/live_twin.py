@@ -1,4 +1,4 @@
-"""The loops in plain Python: their oracle, and what serves where numba does not compile."""
+"""The loops in plain Python: their oracle."""
 
 import ctypes
 import os

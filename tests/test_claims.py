@@ -21,14 +21,14 @@ def judged():
 
 @pytest.mark.parametrize("claim", NAMES)
 def test_each_piece_of_evidence_holds_and_there_are_two_kinds(judged, claim):
-    pieces = judged.pieces[claim]
-    assert [piece for piece in pieces if not piece.holds] == []
-    assert len({piece.kind for piece in pieces}) >= 2
+    pieces = judged.pieces(claim)
+    assert pieces[~pieces.holds].index.tolist() == []
+    assert pieces.kind.nunique() >= 2
     assert judged.of(claim) == judged.claims.verdict[claim] != "open"
 
 
 def test_it_says_all_of_it(judged):
-    assert list(judged.pieces) == NAMES and len(judged.table) == sum(map(len, judged.pieces.values()))
+    assert list(judged.claims.index) == NAMES and len(judged.table) == sum(len(judged.pieces(name)) for name in NAMES)
     assert "FAILS" not in judged.text and all(name in judged.text and f"<b>{name}</b>" in judged.html for name in NAMES)
     assert judged.html.count("<details>") == len(judged.table)
 
@@ -96,6 +96,10 @@ def test_each_later_event_that_can_be_run_shows_what_it_says(judged):
     later = judged.later
     assert later.table.run.ne("").sum() >= 8 and later.table[later.table.run != ""].holds.all()
     assert "FAILS" not in later.text and later.html.count("<details>") == later.table.run.ne("").sum()
+
+
+def test_a_claim_that_is_named_twice_is_judged_once_and_in_the_order_named():
+    assert verdict("C11", "C1", "C11").claims.index.tolist() == ["C11", "C1"]
 
 
 def test_what_came_later_is_that_of_the_claims():

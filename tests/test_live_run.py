@@ -96,6 +96,11 @@ def test_a_machine_that_cannot_shows_the_stored_run_and_why(monkeypatch):
     assert live(quick=True).stored_because == "no splice here"
 
 
+def test_without_the_compiler_the_stored_run_is_shown_and_why(monkeypatch):
+    monkeypatch.setattr("splicelab.evidence.live.sockets.config.DISABLE_JIT", 1)
+    assert live(quick=True).stored_because.startswith("NUMBA_DISABLE_JIT is set")
+
+
 def test_break_even_is_that_of_the_middle_process_between_the_others():
     run, rows = live(stored=True), []
     for process, cross in enumerate((4000, 16000, None)):  # from where on piecewise is measured as cheaper

@@ -214,7 +214,7 @@ def test_through_an_alternative_a_shape_counts_as_often_as_it_occurs(tmp_path):
         one, tally = run("siw", key, payload_bytes=4096), told.tallies[key]
         assert (tally.sends, tally.copied_bytes, tally.skbs) == (5 * one.sends, 5 * one.copied_bytes, 5 * one.skbs)
         assert tally.truesize_peak == one.truesize_peak and tally.outcome == "delivered"
-    assert told.calls["piecewise"] == [("copy", 16, ["MORE"]), ("splice", 4096, ["MORE"]), ("copy", 4, ["EOR"])]
+    assert told.calls["piecewise"] == [("copy", 16, ("MORE",)), ("splice", 4096, ("MORE",)), ("copy", 4, ("EOR",))]
 
 
 def test_the_command_line_prints_both_and_as_json(capsys):

@@ -35,7 +35,7 @@ def test_every_counter_and_every_skb_of_every_recorded_message(recorded, predict
     agreement = traces.Agreement(traces.beside(recorded, predicted))
     table = agreement.table
     with capsys.disabled():
-        print("\npredicted exactly / recorded, in messages:", agreement.wide.to_string(), sep="\n")
+        print("\npredicted exactly / recorded, in messages:", table.to_string(), sep="\n")
     wrong = traces.beside(recorded, predicted).query("equal == False")
     assert len(wrong) == 0, f"\n{wrong.head(20).to_string()}"
     per_counter = table.groupby("counter")["total"].sum()

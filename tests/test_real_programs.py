@@ -114,7 +114,7 @@ def test_what_bpftrace_prints_is_the_documented_csv(tmp_path):
     path = tmp_path / "kernel.csv"
     path.write_text("\n".join(lines) + "\n")
     calls = list(read_calls(path))
-    assert [call.sizes_bytes for call in calls[:4]] == [(7,), (7, 7), (7, 7, 7), (7, 7, 7, 7)]
+    assert [call.segment_sizes for call in calls[:4]] == [(7,), (7, 7), (7, 7, 7), (7, 7, 7, 7)]
     assert {call.call for call in calls[4:]} == {"refused", "cork", "nagle", "nodelay", "recv", "close"}
     assert all(call.flags == {"MORE", "SPLICE_PAGES"} for call in calls[:4])
 
@@ -122,7 +122,8 @@ def test_what_bpftrace_prints_is_the_documented_csv(tmp_path):
 def test_what_bpftrace_printed_on_a_real_kernel():
     """One program on 6.12.117: its calls are known, and what its sendfile became is TCP's."""
     calls = list(read_calls(DATA / "traces" / "tcp_sends.csv"))
-    sent = [("|".join(sorted(call.flags)), call.iterator, call.sizes_bytes) for call in calls if call.call == "sendmsg"]
+    sends = [call for call in calls if call.call == "sendmsg"]
+    sent = [("|".join(sorted(call.flags)), call.iterator, call.segment_sizes) for call in sends]
     lists = [(48, 4096), (48, 4096, 4), (48, 4096, 4, 7), (48, 4096, 4, 7 + 9)]
     assert sent[:3] == [("MORE", "user", (48,)), ("", "user", (4096,)), ("", "user", (48,))]
     assert sent[3:8] == [("MORE" * (n == 0), "user", sizes) for n, sizes in enumerate(lists)] + [("", "user", (240,))]

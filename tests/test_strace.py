@@ -18,7 +18,7 @@ def calls(tmp_path):
         path = tmp_path / "a.strace"
         stamped = (f"{task} 17000000{place:02}.000000 {line}\n" for place, line in enumerate(lines))
         path.write_text("".join(stamped) if stamp else "".join(f"{line}\n" for line in lines))
-        return [(call.call, "|".join(sorted(call.flags)), call.sizes_bytes) for call in read_calls(path)]
+        return [(call.call, "|".join(sorted(call.flags)), call.segment_sizes) for call in read_calls(path)]
 
     return read
 
@@ -97,7 +97,7 @@ def test_a_call_has_the_line_where_it_begins(tmp_path):
         "8 1700000000.000002 exit_group(0) = ?\n7 1700000000.000003 <... write resumed>) = 12\n"
     )
     (call,) = read_calls(path)
-    assert (call.line, call.time_s, call.socket) == (1, 1700000000.000003, SOCKET)
+    assert (call.line, call.time, call.socket) == (1, 1700000000.000003, SOCKET)
 
 
 def test_without_names_a_socket_is_known_by_what_is_done_with_it(calls):

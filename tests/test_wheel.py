@@ -30,8 +30,8 @@ def installed(tmp_path_factory):
         names = set(archive.namelist())
         archive.extractall(site)
 
-    def run(*arguments, code="from splicelab.cli import main; sys.exit(main(sys.argv[1:]))"):
-        environment = os.environ | {"PYTHONPATH": str(site), "NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    def run(*arguments, code="from splicelab.cli import main; sys.exit(main(sys.argv[1:]))", plain="1"):
+        environment = os.environ | {"PYTHONPATH": str(site), "NUMBA_DISABLE_JIT": plain, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-c", f"import sys; {code}", *arguments]
         return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -76,5 +76,5 @@ print(len(load_callers()), len(debate("outcome")), len(layers().table), len(reco
 
 @pytest.mark.long
 def test_live_runs_from_any_folder(installed):
-    done = installed("live", "--quick", "--json")
+    done = installed("live", "--quick", "--json", plain="0")
     assert done.returncode == 0 and json.loads(done.stdout)

@@ -19,14 +19,9 @@ FILLS = {"hot": "#3B4A5A", "cold": "white"}
 class Dots(Drawing):
     """A row an operation on a log scale: a thin mark a process, a dot the median, filled unless the data were cold."""
 
-    def __init__(self, result: UnitCosts):
-        self.figure, self.axes = new_figure(8.5, 4.6)
-        self.update(result)
-
     def update(self, result: UnitCosts) -> None:
-        """Draw these costs anew: their range differs from machine to machine."""
-        axes = self.axes
-        axes.clear()
+        """Draw these costs: their range differs from machine to machine."""
+        self.figure, axes = new_figure(8.5, 4.6)
         rows = {name: name.removesuffix(" hot").removesuffix(" cold") for name in result.samples_ns}
         names = list(dict.fromkeys(rows.values()))
         for name, samples in result.samples_ns.items():

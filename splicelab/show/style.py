@@ -3,21 +3,14 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from matplotlib import rcParams
+from matplotlib import rc_params_from_file, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from splicelab.paths import data_path
 from splicelab.result import LIVE_DPI, Result
 
-STYLE = {
-    **{f"{part}.labelsize": 10 for part in ("axes", "xtick", "ytick")},
-    **{"font.family": "DejaVu Sans", "font.size": 10, "legend.fontsize": 9.5, "legend.frameon": False},
-    **{"axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.axisbelow": True},
-    **{"axes.spines.top": False, "axes.spines.right": False, "axes.grid": False, "grid.color": "#d9d9d9"},
-    **{"figure.facecolor": "white", "axes.facecolor": "white", "text.color": "#111111", "hatch.linewidth": 0.6},
-}
-
-
+STYLE = rc_params_from_file(data_path("figures.mplstyle"), use_default_template=False)
 PLAIN = "#9AA5B1"  # a bar or line that is nobody's memory
 
 

@@ -26,7 +26,7 @@ WAYS = ("copy_in_stack", "fix_callers", "page_per_object", "attach_callback", "c
 IN_FLIGHT, MESSAGES, MTU = (1, 4, 16, 64), 64, 1500
 
 
-Call = tuple[str, int, list[str]]
+Call = tuple[str, int, tuple[str, ...]]
 
 
 class Comparison(Result):
@@ -96,23 +96,25 @@ def compare(
     for key in alternatives or (*BUILT_IN, *OWN):
         sent = messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]
         parts = [count_message(message, key, profile, mtu=mtu, **options) for message in sent]
-        tallies[key], calls[key] = total(parts), [call for part in parts for call in part.seen]
+        tallies[key], calls[key] = total(parts, [1] * len(parts)), [call for part in parts for call in part.seen]
     if chosen:
         one_of("chosen", chosen, tallies)
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
+
+
+def as_call(size_bytes: int, bits: int, is_sendpage: bool) -> Call:
+    """Return a call in words, with those of its flags that change what is sent."""
+    method = "sendpage" if is_sendpage else "splice" if bits & MSG_SPLICE_PAGES else "copy"
+    return method, size_bytes, tuple(flag for flag, bit in FLAGS.items() if bits & bit)
 
 
 def count_message(message: Message, alternative: str, profile: str, **options) -> Tally:
     """Return the counters of a message; what was ``seen`` are the calls that TCP was given."""
 
     def look(w) -> list[Call]:
-        made = []
-        for name, flags, _, size_bytes in look_at_log(w):
-            if name == "call":
-                method = "sendpage" if flags & MSG_OF_SENDPAGE else "copy"
-                method = "splice" if flags & MSG_SPLICE_PAGES and w.profile[0].has_splice_pages else method
-                made.append((method, size_bytes, [flag for flag, bit in FLAGS.items() if flags & bit]))
-        return made
+        known = -1 if w.profile[0].has_splice_pages else ~MSG_SPLICE_PAGES
+        made = [numbers for name, *numbers in look_at_log(w) if name == "call"]
+        return [as_call(size_bytes, bits & known, bool(bits & MSG_OF_SENDPAGE)) for bits, _, size_bytes in made]
 
     try:
         return run(message, alternative, profile, look=look, **options)

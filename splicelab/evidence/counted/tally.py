@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Sequence
+from operator import mul
 from typing import NamedTuple
 
 from splicelab.kernel import world as kernel
@@ -44,10 +45,10 @@ class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
         return pd.DataFrame({"counted": self._asdict()}).rename_axis("counter")
 
 
-def total(tallies: Sequence[Tally]) -> Tally:
-    """Return the sum of some runs' counters, of those at a peak the largest; the first one's word for what broke."""
+def total(tallies: Sequence[Tally], times: Sequence[int]) -> Tally:
+    """Return the sum of runs' counters, each so many times, of a peak the largest; the first word for what broke."""
     columns = zip(Tally._fields, zip(*tallies, strict=True), strict=True)
-    summed = Tally(*(max(values) if "peak" in name else sum(values) for name, values in columns))
+    summed = Tally(*(max(values) if "peak" in name else sum(map(mul, values, times)) for name, values in columns))
     summed.broke = next((one.broke for one in tallies if one.broke), "")
     return summed
 

@@ -4,12 +4,11 @@ Since Linux 6.5 splice() and sendfile() to a socket are sendmsg(MSG_SPLICE_PAGES
 splice_to_socket), ->sendpage before. A call may take less than it was given: each loop sends the rest.
 """
 
-import ctypes
 from errno import EAGAIN, EINTR
 from typing import NamedTuple
 
 import numpy as np
-from numba import config, types
+from numba import types
 
 from splicelab._jit import jit
 from splicelab.kernel.world import MSG_MORE, MSG_ZEROCOPY
@@ -26,16 +25,11 @@ POOL_BYTES, POOL_ALIGN = 1 << 16, 64
 POLL_MS, MOST_MISSES = 2000, 1000
 
 _word, _int = types.intp, types.intc
-_IN_C = {_word: ctypes.c_long, _int: ctypes.c_int}
 
 
 def _libc(name: str, *arguments: types.Type, returns: types.Type = types.intp):
-    """Return a function of the C library that numba can call, or Python where nothing is compiled."""
-    if not config.DISABLE_JIT:
-        return types.ExternalFunction(name, returns(*arguments))
-    function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    function.restype, function.argtypes = ctypes.c_long, [_IN_C[kind] for kind in arguments]
-    return function
+    """Return a function of the C library that numba can call."""
+    return types.ExternalFunction(name, returns(*arguments))
 
 
 _send = _libc("send", _int, _word, _word, _int)
@@ -75,13 +69,6 @@ class Job(NamedTuple):
 def last_errno():
     """Return the error of the call just made, negative."""
     return -np.int64(_errno_location()[0])
-
-
-if config.DISABLE_JIT:
-
-    def last_errno():  # noqa: F811
-        """Return the error of the call just made, negative."""
-        return -ctypes.get_errno()
 
 
 @jit

@@ -14,6 +14,7 @@ from threading import Timer
 from typing import NamedTuple
 
 import numpy as np
+from numba import config
 
 from splicelab.errors import InputError, within
 from splicelab.evidence.live import loops
@@ -137,6 +138,8 @@ def open_wire(
     LiveError
         What this machine lacks, in a sentence; InputError for a shape that is out of bounds.
     """
+    if config.DISABLE_JIT:
+        raise LiveError("live: NUMBA_DISABLE_JIT is set: nothing to measure without compiled loops")
     within("payload", shape.payload_bytes, 1, MOST_BYTES, " bytes")
     for name, size_bytes in (("header", shape.header_bytes), ("trailer", shape.trailer_bytes)):
         within(name, size_bytes, 1, PAGE_SIZE, " bytes")

@@ -114,9 +114,9 @@ class Gathered:
             if call.call in SENDS:
                 self._send(one, call)
             elif call.call == "recv":
-                self._acked(one, call.time_s, is_received=True)
+                self._acked(one, call.time, is_received=True)
             elif call.call == "close":
-                self._leave(call.socket, call.time_s)
+                self._leave(call.socket, call.time)
             else:
                 self._option(one, call)
         for socket in list(self.sockets):
@@ -126,17 +126,17 @@ class Gathered:
     def _send(self, one: Connection, call: TracedCall) -> None:
         """Take in a call that sends: a message goes on, or begins; what is held meanwhile."""
         if one.last is not None:
-            if one.parts and call.time_s - one.last.time_s >= self.pause_s:
+            if one.parts and call.time - one.last.time >= self.pause_s:
                 self._finish(one)
-            self._acked(one, call.time_s)
+            self._acked(one, call.time)
         self.counts["sockets"] += one.last is None
         is_more = not call.flags.isdisjoint(("MORE", "NOTLAST"))
         self.counts["more"] += is_more
-        sent_bytes = sum(call.sizes_bytes)
+        sent_bytes = sum(call.segment_sizes)
         self.counts["bytes"] += sent_bytes
         way = "splice" if call.call in ATTACHES or "SPLICE_PAGES" in call.flags else "copy"
         said = ("MORE",) * is_more + ("EOR",) * ("EOR" in call.flags)
-        rounds = _rounds(call.call, call.iterator, call.sizes_bytes, call.owners)
+        rounds = _rounds(call.call, call.iterator, call.segment_sizes, call.owner)
         for number, (segments, round_bytes) in enumerate(rounds, 1):
             sums = len(one.parts) + 1, one.pieces + len(segments), one.bytes + round_bytes
             if one.parts and any(size > most for size, most in zip(sums, MOST, strict=True)):
@@ -159,7 +159,7 @@ class Gathered:
         one.is_corked &= call.call != "uncork"
         one.is_nodelay = call.call == "nodelay" or one.is_nodelay and call.call != "nagle"
         if call.call != "nagle" and one.last is not None:
-            self._wait(one, call.time_s)
+            self._wait(one, call.time)
             one.last = call
             one.push(self.mss, "")
         if was_corked and not one.is_corked and not self.is_until_pause:
@@ -167,7 +167,7 @@ class Gathered:
 
     def _acked(self, one: Connection, now_s: float, is_received: bool = False) -> None:
         """Let an ACK arrive, where something received or a pause says that it has."""
-        waited_s = now_s - one.last.time_s if one.last is not None else 0.0
+        waited_s = now_s - one.last.time if one.last is not None else 0.0
         if not (is_received or waited_s >= ACK_S):
             if one.held and one.why == NAGLE:
                 self._wait(one, now_s)
@@ -180,7 +180,7 @@ class Gathered:
 
     def _wait(self, one: Connection, now_s: float | None) -> None:
         """Note bytes that were held until now; what MORE holds for a moment only is what it is for."""
-        seconds = None if now_s is None else max(now_s - one.last.time_s, 0.0)
+        seconds = None if now_s is None else max(now_s - one.last.time, 0.0)
         if not one.held or one.why != NAGLE and seconds is not None and seconds < ACK_S:
             return
         times, longest, first = self.causes.get(one.why, (0, 0.0, one.last.line))

@@ -3,7 +3,6 @@
 Recorded evidence of the reader's machine; what `OwnTrace.through` returns is counted by the model.
 """
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from splicelab.callers import Caller, Message
 from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.counted.compare import DEFAULT_PROFILE, Comparison, count_message
 from splicelab.evidence.counted.run import segment_bytes
-from splicelab.evidence.counted.tally import Tally, total
+from splicelab.evidence.counted.tally import total
 from splicelab.evidence.recorded.own_messages import TIMER_S, Gathered, Shape, Wait
 from splicelab.evidence.recorded.trace_lines import SENDS, read_calls, trace_name
 from splicelab.paths import data_path
@@ -88,14 +87,11 @@ class OwnTrace(Result):
         """
         if profile == "6.1":
             raise InputError("profile: a trace goes through 6.12 or what follows: 6.1 has another sendfile")
-        calls, parts = {}, {key: [] for key in alternatives or (*BUILT_IN, *OWN)}
-        for key, (shape, times) in progress("alternatives", list(product(parts, self.shapes))):
-            tally = count_message(as_message(shape), key, profile, mtu=self.mtu, **options)
-            calls.setdefault(key, tally.seen)
-            values = zip(Tally._fields, tally, strict=True)
-            parts[key].append(Tally(*(value * (1 if "peak" in name else times) for name, value in values)))
-            parts[key][-1].broke = tally.broke
-        tallies = {key: total(counted) for key, counted in parts.items()}
+        shapes, times = zip(*self.shapes, strict=True)
+        messages, tallies, calls = [as_message(shape) for shape in shapes], {}, {}
+        for key in progress("alternatives", alternatives or (*BUILT_IN, *OWN)):
+            parts = [count_message(message, key, profile, mtu=self.mtu, **options) for message in messages]
+            tallies[key], calls[key] = total(parts, times), parts[0].seen
         if chosen:
             one_of("chosen", chosen, tallies)
         return Comparison(self.name, self.found.counts["bytes"], profile, tallies, calls, chosen, "the whole trace")

@@ -8,41 +8,25 @@ from itertools import groupby, zip_longest
 import pandas as pd
 
 from splicelab.errors import InputError, one_of
-from splicelab.evidence.counted.compare import Comparison, compare
-from splicelab.evidence.counted.run import FLAGS, known_callers
+from splicelab.evidence.counted.compare import Call, Comparison, as_call, compare
+from splicelab.evidence.counted.run import known_callers
 from splicelab.evidence.recorded.recordings import operations
-from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.result import Result
 
-RECORDED_AS = {  # what was recorded, in which direction, on which side: a row of data/callers.csv describes it
-    "nvme read T": "nvmet_tcp", "nvme read H": "nvme_tcp", "nvme write H": "nvme_tcp", "ceph write H": "ceph",
-    "nfs read T": "sunrpc_server", "nfs write H": "sunrpc_client", "rds send H": "rds", "drbd write H": "drbd",
-    "iscsi read H": "iscsi_tcp", "iscsi write H": "iscsi_tcp", "iscsi inquiry H": "iscsi_tcp", "kcm send H": "kcm",
-    "iscsi modeselect H": "iscsi_tcp", "iscsi read T": "lio_target", "iscsi inquiry T": "lio_target",
-    "ktls send H": "ktls",
-}  # fmt: skip
 KERNELS = {"6.1": "6.1.192", "6.12": "6.12.117"}
 FROM_USER_PAGES = ("iscsi_tcp", "drbd", "nvme_tcp", "ceph_v1", "ceph_v2")  # an unaligned buffer has its pages cut
-
-Call = tuple[str, int, tuple[str, ...]]
 
 
 def row_of(op) -> str | None:
     """Return the caller that a recorded operation (a row of `operations`) is compared with, or None."""
     what, cfg, direction, *_ = op.op.split("|")
-    key = RECORDED_AS.get(f"{what} {direction} {op.role}")
-    if key == "ceph":
-        return "ceph_v1" if "legacy" in cfg else "ceph_v2"
-    return None if key == "ktls" and cfg != "tls12" else key
+    names = {f"{what} {direction} {op.role}", f"{what} {cfg} {direction} {op.role}"}
+    return next((key for key, row in known_callers().items() if names & {*row.recorded_as.split("; ")}), None)
 
 
 def recorded_calls(op) -> list[Call]:
     """Return recorded calls in the words of the recipes, without flags that do not change what is sent."""
-    words = []
-    for name, size_bytes, bits, _ in op.calls:
-        method = "sendpage" if name == "sendpages" else "splice" if bits & MSG_SPLICE_PAGES else "copy"
-        words.append((method, size_bytes, tuple(sorted(flag for flag, bit in FLAGS.items() if bits & bit))))
-    return words
+    return [as_call(size_bytes, bits, name == "sendpages") for name, size_bytes, bits, _ in op.calls]
 
 
 def model_of(op, key: str, kernel: str) -> Comparison:
@@ -119,8 +103,7 @@ def replay(operation: str, payload_bytes: int) -> Replay:
         owners = {"header": getattr(row, f"header_owner_{kernel.replace('.', '_')}"), "head": row.head_owner}
         owners |= {"payload": row.payload_owner, "trailer": row.trailer_owner}
         memory[kernel] = ", ".join(f"{piece}: {owner}" for piece, owner in owners.items() if owner != "none")
-        was = recorded_calls(op)
-        said = [(method, size_bytes, tuple(sorted(flags))) for method, size_bytes, flags in told.calls["piecewise"]]
+        was, said = recorded_calls(op), told.calls["piecewise"]
         lines[kernel] = [(len(list(group)), *pair) for pair, group in groupby(_aligned(was, said))]
         attached_bytes = op.spliced_bytes + sum(size_bytes for method, size_bytes, _ in was if method == "sendpage")
         recorded = (len(was), op.copied_bytes, attached_bytes, op.pushes)

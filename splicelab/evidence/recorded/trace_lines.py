@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.run import FLAGS as SENT_FLAGS
@@ -29,22 +29,6 @@ MOST_SEGMENTS, MAX_READ_BYTES, LINE_BYTES, UPLOAD_BYTES = 1024, 0x7FFFF000, 1 <<
 Size = Annotated[str, Field(pattern="^[0-9]{1,10}$"), AfterValidator(int), Field(le=MAX_READ_BYTES)]
 
 
-class TracedCall(NamedTuple):
-    """One call on a socket, with what TCP took of it; ``line`` is where it stands in the file.
-
-    A call that sends is one of SENDS; others: one of OPTIONS, recv, close, refused (an error), elsewhere (no socket).
-    """
-
-    line: int
-    time_s: float
-    socket: str
-    call: str
-    flags: frozenset[str] = frozenset()
-    iterator: str = "-"
-    sizes_bytes: tuple[int, ...] = ()
-    owners: tuple[str, ...] = ()
-
-
 def _flags(text: str) -> Collection[str]:
     """Read flags: names joined by |, their number in hex, or -."""
     if re.fullmatch("0x[0-9a-fA-F]{1,8}", text):
@@ -57,27 +41,33 @@ def _sizes(text: str) -> Collection[str]:
     return text.split("+") if text != "-" else ()
 
 
-class _Row(BaseModel):
-    """A row of the CSV, whose columns stand in the order of `TracedCall`."""
+class TracedCall(NamedTuple):
+    """One call on a socket, with what TCP took of it: ``line`` is where it stands in the file, then a row's columns.
 
+    ``time`` is in seconds, ``segment_sizes`` in bytes. A call that sends is one of SENDS; others: one of OPTIONS, recv,
+    close, refused (an error), elsewhere (no socket; in no CSV).
+    """
+
+    line: int
     time: Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$"), AfterValidator(float)]
     socket: Annotated[str, Field(pattern="^[!-~]{1,120}$")]
     call: Literal[*SENDS, *OPTIONS, "recv", "close", "refused"]
-    flags: Annotated[frozenset[Literal[*FLAGS]], BeforeValidator(_flags)]
-    iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"]
-    segment_sizes: Annotated[tuple[Size, ...], Field(max_length=MOST_SEGMENTS), BeforeValidator(_sizes)]
-    owner: Annotated[tuple[Literal[*OWNERS], ...], BeforeValidator(lambda text: text.split("+"))]
-
-    @model_validator(mode="after")
-    def _agree(self) -> "_Row":
-        if len(self.owner) not in (1, len(self.segment_sizes)):
-            raise ValueError(f"owner: {len(self.owner)} of them for {len(self.segment_sizes)} segments")
-        if (self.call in SENDS) != bool(self.segment_sizes):
-            raise ValueError(f"segment_sizes: {'none' if self.call in SENDS else 'some'} with {self.call}")
-        return self
+    flags: Annotated[frozenset[Literal[*FLAGS]], BeforeValidator(_flags)] = frozenset()
+    iterator: Literal["user", "kvec", "bvec", "file", "pipe", "-"] = "-"
+    segment_sizes: Annotated[tuple[Size, ...], Field(max_length=MOST_SEGMENTS), BeforeValidator(_sizes)] = ()
+    owner: Annotated[tuple[Literal[*OWNERS], ...], BeforeValidator(lambda text: text.split("+"))] = ()
 
 
-COLUMNS = tuple(_Row.model_fields)
+def _agree(row: TracedCall) -> TracedCall:
+    """Refuse a row whose columns do not fit each other."""
+    if len(row.owner) not in (1, len(row.segment_sizes)):
+        raise ValueError(f"owner: {len(row.owner)} of them for {len(row.segment_sizes)} segments")
+    if (row.call in SENDS) != bool(row.segment_sizes):
+        raise ValueError(f"segment_sizes: {'none' if row.call in SENDS else 'some'} with {row.call}")
+    return row
+
+
+ROW, COLUMNS = TypeAdapter(Annotated[TracedCall, AfterValidator(_agree)]), TracedCall._fields[1:]
 
 
 def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
@@ -89,10 +79,9 @@ def csv_calls(lines: Iterator[tuple[int, str]]) -> Iterator[TracedCall]:
         if len(texts) != len(COLUMNS):
             raise InputError(f"line {number}: {len(texts)} columns, not the {len(COLUMNS)}: {','.join(COLUMNS)}")
         try:
-            row = _Row.model_validate(dict(zip(COLUMNS, texts, strict=True)))
+            yield ROW.validate_python(dict(zip(TracedCall._fields, (number, *texts), strict=True)))
         except ValidationError as error:
             raise InputError(f"line {number}: {first_error(error, tags=range(MOST_SEGMENTS))}") from None
-        yield TracedCall(number, *vars(row).values())
 
 
 def text_lines(file: BinaryIO, bar: Any) -> Iterator[tuple[int, str]]:
@@ -164,6 +153,6 @@ def csv_lines(source: str | Path | dict) -> Iterator[str]:
     yield ",".join(COLUMNS)
     for call in read_calls(source):
         if call.call != "elsewhere":
-            sizes, owners = "+".join(map(str, call.sizes_bytes)), "+".join(call.owners)
+            sizes, owners = "+".join(map(str, call.segment_sizes)), "+".join(call.owner)
             texts = "|".join(sorted(call.flags)), call.iterator, sizes, owners
-            yield ",".join([f"{call.time_s:.6f}", call.socket, call.call, *(text or "-" for text in texts)])
+            yield ",".join([f"{call.time:.6f}", call.socket, call.call, *(text or "-" for text in texts)])
