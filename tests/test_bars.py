@@ -5,7 +5,7 @@ from legible import assert_legible
 
 from splicelab.evidence.counted.compare import compare
 from splicelab.show.bars import Bars
-from splicelab.show.sketch import DANGER, GOOD
+from splicelab.show.style import DANGER, GOOD
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from matplotlib.text import Text
 from splicelab import compare, load_callers, plot
 from splicelab.evidence.recorded.replay import by_operation, replay
 from splicelab.show.recorded import ReplayDrawing
-from splicelab.show.sketch import DANGER
+from splicelab.show.style import DANGER
 
 CASES = [(name, size_bytes) for name, found in by_operation().items() for size_bytes in {size for _, size in found}]
 

@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
 from splicelab.result import CRISP_DPI
-from splicelab.show.sketch import INK, Sketch
-from splicelab.show.style import LIVE, OWNERS, Picture, axis_label, new_figure
+from splicelab.show.canvas import in_few_colours
+from splicelab.show.sketch import Sketch
+from splicelab.show.style import DANGER, GOOD, INK, LIVE, NEIGHBOUR, OWNERS, Picture, axis_label, new_figure
 
 
 def luminance(colour):
@@ -36,6 +37,21 @@ def test_axis_label_says_the_kind_of_evidence():
     assert axis_label("bytes copied", "counted") == "bytes copied (counted)"
     with pytest.raises(ValueError, match="guessed"):
         axis_label("bytes copied", "guessed")
+
+
+@pytest.mark.parametrize(
+    "colour", ["white", INK, DANGER, GOOD, NEIGHBOUR, *(owner.colour for owner in OWNERS.values())]
+)
+def test_a_live_picture_has_the_colours_of_the_style(colour):
+    meant = tuple(round(255 * part) for part in to_rgb(colour))
+    (shown,) = set(in_few_colours(Image.new("RGB", (9, 9), meant)).convert("RGB").getdata())
+    assert max(abs(a - b) for a, b in zip(meant, shown, strict=True)) <= (0 if colour == "white" else 3)
+
+
+def test_a_picture_in_other_colours_keeps_them():
+    picture = Image.new("RGB", (9, 9), "white")
+    picture.paste((120, 0, 255), (0, 0, 5, 5))
+    assert in_few_colours(picture).convert("RGB").getcolors() == picture.getcolors()
 
 
 def test_owners_are_told_apart():

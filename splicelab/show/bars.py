@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.sketch import DANGER, GOOD, INK
-from splicelab.show.style import COUNTED, OWNERS, PLAIN, Picture, axis_label, new_figure
+from splicelab.show.style import COUNTED, DANGER, GOOD, INK, OWNERS, PLAIN, Picture, axis_label, new_figure
 
 # Words for what is shown, and the counters whose sum it is: in the bars of one comparison, and where there are many.
 SHOWN = {

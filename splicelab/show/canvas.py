@@ -5,13 +5,19 @@ background; a new picture is that background with the moving artists on top.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from io import BytesIO
 
+import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageChops
 
 from splicelab.result import Result
+from splicelab.show.style import DANGER, GOOD, NEIGHBOUR, OWNERS, PLAIN
+
+OFF_BY = 25  # of 255
 
 
 class Drawing:
@@ -82,7 +88,30 @@ class LiveCanvas:
             figure.draw_artist(artist)
         png = BytesIO()
         pixels = Image.frombuffer("RGBA", canvas.get_width_height(physical=True), canvas.buffer_rgba())
-        # 128 colours, as on a stored page, pack faster than all; stronger packing would take longer than the way
-        few = pixels.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        few.save(png, format="png", compress_level=1)
+        # few colours pack faster than all; stronger packing would take longer than the way
+        in_few_colours(pixels.convert("RGB")).save(png, format="png", compress_level=1)
         return png.getvalue()
+
+
+@cache
+def _palette() -> Image.Image:
+    """Return the colours of the one style, each in steps to white and to black, and greys, as a picture has them."""
+    shades = np.linspace(0, 1, 8, endpoint=False)[:, None]
+    named = *(owner.colour for owner in OWNERS.values()), DANGER, GOOD, NEIGHBOUR, PLAIN
+    colours = [np.array(colour) for colour in map(to_rgb, named) if len(set(colour)) > 1]  # the others are greys
+    steps = [colour + (1 - colour) * shades for colour in colours] + [colour * shades for colour in colours]
+    greys = np.arange(255, 0, -8)[:, None].repeat(3, axis=1) / 255  # closer together white would not be white
+    found = Image.new("P", (1, 1))
+    found.putpalette(np.rint(255 * np.unique(np.concatenate([*steps, greys]), axis=0)).astype(np.uint8).tobytes())
+    return found
+
+
+def in_few_colours(picture: Image.Image) -> Image.Image:
+    """Return a picture in the colours of the one style, or in 128 of its own where a pixel is further off than these.
+
+    To find its own takes twice as long.
+    """
+    few = picture.quantize(palette=_palette(), dither=Image.Dither.NONE)
+    if np.max(ImageChops.difference(few.convert("RGB"), picture)) <= OFF_BY:
+        return few
+    return picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

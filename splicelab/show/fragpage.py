@@ -7,11 +7,11 @@ from matplotlib.patches import Patch
 from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling, PinnedMap
 from splicelab.kernel.world import PAGE_SIZE
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
+from splicelab.show.style import COUNTED, NEIGHBOUR, OWNERS, axis_label, new_figure
 
 CELL_BYTES = 4
 OTHER, UNUSED, ACKED, ACKED_TOO, IN_FLIGHT, IN_FLIGHT_TOO = range(6)  # neighbours differ in shade
-COLOURS = ("#FFFFFF", OWNERS["free"].colour, "#8F8F8F", "#7A7A7A", OWNERS["page_frag"].colour, "#2FA379")
+COLOURS = ("#FFFFFF", OWNERS["free"].colour, "#8F8F8F", "#7A7A7A", OWNERS["page_frag"].colour, NEIGHBOUR)
 WORDS = {IN_FLIGHT: "in flight", ACKED: "given back, its block is not", UNUSED: "unused", OTHER: "not this allocator's"}
 LONGEST_BYTES, LIGHT_TEXT_KIB = 1 << 22, 800
 

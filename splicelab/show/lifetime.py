@@ -6,8 +6,8 @@ import pandas as pd
 from splicelab.evidence.counted.life import Life, in_hex
 from splicelab.evidence.counted.lifetimes import DELAYS, FATES, Rates
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, Sketch
-from splicelab.show.style import COUNTED, OWNERS, Picture, axis_label, new_figure
+from splicelab.show.sketch import Sketch
+from splicelab.show.style import COUNTED, DANGER, FAINT, GOOD, INK, OWNERS, Picture, axis_label, new_figure
 
 USERS = {"the message": "slab", "another user": "other"}  # both slab memory, but not the message's
 FATE_COLOURS = ("#D9D9D9", "#7FBF8E", OWNERS["slab"].colour, OWNERS["other"].colour)

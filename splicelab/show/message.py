@@ -6,8 +6,8 @@ from splicelab.evidence.counted.patterns import COUNTS, Seen
 from splicelab.kernel.world import MSG_MORE
 from splicelab.show.bars import short
 from splicelab.show.canvas import shows
-from splicelab.show.sketch import INK, PAPER, Sketch, scale
-from splicelab.show.style import COUNTED, RECORDED, Picture, new_figure
+from splicelab.show.sketch import PAPER, Sketch, scale
+from splicelab.show.style import COUNTED, INK, RECORDED, Picture, new_figure
 
 LEFT, RIGHT, LANE, NARROWEST = 126, 888, 52, 23
 CAPTIONS = ("message", "program's calls", "calls into TCP", "frags", "skbs")

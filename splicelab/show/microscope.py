@@ -3,8 +3,8 @@
 from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.message import Column, Trace
 from splicelab.show.canvas import shows
-from splicelab.show.sketch import DANGER, FAINT, GOOD, INK, PAPER, Sketch, scale
-from splicelab.show.style import OWNERS, Owner
+from splicelab.show.sketch import PAPER, Sketch, scale
+from splicelab.show.style import DANGER, FAINT, GOOD, INK, OWNERS, Owner
 
 HEIGHT, LEFT, RIGHT = 572, 112, 940
 PATH_Y, CALL_Y, MEMORY_Y, SKB_Y, LIFE_Y = 61, 108, 181, 287, 372

@@ -7,8 +7,7 @@ from splicelab.evidence.recorded.own_messages import WAITS_FOR, Shape
 from splicelab.evidence.recorded.own_trace import OwnTrace
 from splicelab.evidence.recorded.replay import KERNELS, Replay, words
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.sketch import DANGER, INK
-from splicelab.show.style import OWNERS, PLAIN, RECORDED, Picture, axis_label, new_figure
+from splicelab.show.style import DANGER, INK, OWNERS, PLAIN, RECORDED, Picture, axis_label, new_figure
 
 SHAPES, SEGMENTS, CHARACTERS, LEAST_S = 8, 40, 84, 1e-5
 RUNS, SHORT_BYTES = 11, 100

@@ -20,9 +20,8 @@ from matplotlib.textpath import text_to_path
 
 from splicelab.result import LIVE_DPI, Result
 from splicelab.show.canvas import Drawing
-from splicelab.show.style import OWNERS, Owner, new_figure
+from splicelab.show.style import DANGER, EDGE, INK, OWNERS, Owner, new_figure
 
-INK, FAINT, EDGE, DANGER, GOOD = "#111111", "#707070", "#333333", "#B2182B", "#1B7837"
 PAPER, WRONG = Owner("", "white", INK), Owner("wrong", DANGER, "white")
 ROOM = 3  # pixels that a box has more than its words
 WORDS_KEPT = 1000

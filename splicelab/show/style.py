@@ -11,7 +11,9 @@ from splicelab.paths import data_path
 from splicelab.result import LIVE_DPI, Result
 
 STYLE = rc_params_from_file(data_path("figures.mplstyle"), use_default_template=False)
+INK, FAINT, EDGE, DANGER, GOOD = "#111111", "#707070", "#333333", "#B2182B", "#1B7837"
 PLAIN = "#9AA5B1"  # a bar or line that is nobody's memory
+NEIGHBOUR = "#2FA379"  # a page fragment beside another one
 
 
 class Owner(NamedTuple):

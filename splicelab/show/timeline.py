@@ -11,8 +11,8 @@ from splicelab.errors import InputError
 from splicelab.evidence.counted.timeline import ALONE, HELD, LEAVES, Row, Timeline
 from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
 from splicelab.show.canvas import shows
-from splicelab.show.sketch import INK, PAPER, Sketch, scale
-from splicelab.show.style import COUNTED, Picture, axis_label, new_figure
+from splicelab.show.sketch import PAPER, Sketch, scale
+from splicelab.show.style import COUNTED, INK, Picture, axis_label, new_figure
 
 PARTS = 24
 LEFT, RIGHT, LANE, GAP = 118, 930, 42, 2
