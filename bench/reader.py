@@ -17,7 +17,7 @@ from tests.browser import CHROMIUM, opened
 from tools.write_notebooks import NOTEBOOKS, execute
 
 GOAL_S, GOAL_RATIO, GOAL_MS = 10, 1.4, 100
-MOVES, TURNS = 30, 2
+MOVES, TURNS = 30, 4
 EXPLORED = "03_copy_in_the_stack"
 
 
