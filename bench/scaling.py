@@ -14,7 +14,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from bench.growth import LONGEST_BY, forget_peak, peak_kib
 from splicelab.evidence.counted.run import run as send
-from splicelab.evidence.orders.programs import PROGRAMS, search_orders
+from splicelab.evidence.orders.programs import PROGRAMS, TwoMessages
+from splicelab.evidence.orders.search import search
 from splicelab.result import crisp_png
 from splicelab.show.style import TIMED, axis_label, new_figure
 
@@ -71,8 +72,8 @@ def points(growth: list[dict], worlds: tuple[str, ...]) -> Iterator[tuple[str, f
 
 
 def search_anew(name: str):
-    """Try every order of a program, also where its verdict is known."""
-    return search_orders(name, program=PROGRAMS[name])
+    """Try every order of a program in this process, also where its verdict is known."""
+    return search(name, TwoMessages(PROGRAMS[name]))
 
 
 def exponent(x: list[float], y: list[float]) -> float:

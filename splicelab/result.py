@@ -15,9 +15,11 @@ def crisp_png(figure, alt: str = "") -> tuple[str, dict[str, Any]]:
     from PIL import Image
 
     full, png = BytesIO(), BytesIO()
-    figure.savefig(full, format="png", dpi=CRISP_DPI)
+    figure.savefig(full, format="rgba", dpi=CRISP_DPI)  # as it is: to pack it for a moment took a third of the time
+    size = tuple(int(inches * CRISP_DPI) for inches in figure.get_size_inches())
     # 128 colours look the same here, and a notebook with a dozen pictures stays small
-    few = Image.open(full).convert("RGB").quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few = Image.frombuffer("RGBA", size, full.getbuffer()).convert("RGB")
+    few = few.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.save(png, format="png", optimize=True)
     width, height = (round(inches * LIVE_DPI) for inches in figure.get_size_inches())
     return b64encode(png.getvalue()).decode(), {"width": width, "height": height, "alt": alt}
