@@ -183,7 +183,7 @@ def _found(name: str, program: Program | World) -> Verdict:
 
 def _search_routes(programs: set[str]) -> None:
     """Search the two routes of each program in two processes, and note what both found: they share no state."""
-    tasks = [(program, route) for program in sorted(programs, key=len) for route in (WIRE, LOOPBACK)]
+    tasks = [(program, route) for program in sorted(programs, key=len, reverse=True) for route in (WIRE, LOOPBACK)]
     if not tasks or multiprocessing.current_process().daemon:  # such a process, of a cluster, may have no children
         parts = [_search_route(task) for task in tasks]
     else:
