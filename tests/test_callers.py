@@ -119,7 +119,7 @@ WRONG = [
     ({"sends_6_12": "splice:header*:MORE"}, "sends_6_12: 'splice:header*:MORE': * and ; belong to payload alone"),
     ({"sends_6_12": "splice:payload:MORE;-"}, "sends_6_12: 'splice:payload:MORE;-': * and ; belong to payload alone"),
     ({"sends_6_12": "copy:header:-"}, "sends_6_12: sends header, and the sizes say header payload trailer"),
-    ({"recorded_as": "rping 65536 s0"}, "recorded_as: String should match pattern"),
+    ({"recorded_as": "rping 65536 s0"}, "recorded_as: must match pattern"),
     ({"sends_6_1": "copy:header+header+payload+trailer:-"}, "sends_6_1: sends header header"),
 ]
 
