@@ -9,6 +9,7 @@ from math import comb
 import pytest
 
 from splicelab.errors import InputError
+from splicelab.evidence.orders import programs
 from splicelab.evidence.orders import search as orders
 from splicelab.evidence.orders.machine import MEANT, OTHER
 from splicelab.evidence.orders.programs import (
@@ -163,11 +164,12 @@ def test_a_process_that_may_have_no_children_searches_by_itself():
 
 
 def test_an_interrupted_search_leaves_no_process_behind():
-    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    threading.Timer(0.5, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
     before = multiprocessing.active_children()
     with pytest.raises(KeyboardInterrupt):
         search_orders("slow", program=LONG)
     assert multiprocessing.active_children() == before
+    assert LONG not in programs._KNOWN  # it was broken off, not waited for
 
 
 class Walk(World):
