@@ -2,16 +2,18 @@
 
 from base64 import b64decode
 from io import BytesIO
-from itertools import combinations
+from itertools import combinations, product
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from legible import assert_inside, assert_legend_is_drawn, assert_legible
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
 from splicelab.result import CRISP_DPI
-from splicelab.show.canvas import in_few_colours
-from splicelab.show.sketch import Sketch
+from splicelab.show.canvas import LiveCanvas, in_few_colours
+from splicelab.show.sketch import ROOM, Sketch
 from splicelab.show.style import DANGER, GOOD, INK, LIVE, NEIGHBOUR, OWNERS, Picture, axis_label, new_figure
 
 
@@ -128,6 +130,28 @@ class Boxes(Sketch):
             self.mark(20, 40, "^", INK)
         self.legend(60, [("^", INK, "push")])
         return 80
+
+
+class Words(Sketch):
+    """Two lines of words around a place, in a look of their own."""
+
+    def draw(self, result):
+        self.say(400, 40, "page\n12,288 bytes", INK, *result.look)
+        self.line(0, 1, 1, 1, "white")
+        return 80
+
+
+def ink_px(png):
+    """Return the rows and columns where ink begins and ends."""
+    dark = np.asarray(Image.open(png).convert("L")) < 160
+    return [end for axis in (1, 0) for end in np.flatnonzero(dark.any(axis=axis))[[0, -1]].tolist()]
+
+
+@pytest.mark.parametrize("look", list(product(["left", "center", "right"], [9, 9.5, 11], ["normal", "bold"])))
+def test_words_of_a_live_picture_stand_where_those_of_a_stored_one_do(look):
+    result, stored = SimpleNamespace(shown=Words, look=look), BytesIO()
+    Words(result).figure.savefig(stored, format="png")
+    assert ink_px(BytesIO(LiveCanvas(result).png(result))) == pytest.approx(ink_px(stored), abs=ROOM)
 
 
 def test_the_legend_of_a_sketch_names_what_was_drawn_last():
