@@ -1,13 +1,13 @@
 """Everything, a few minutes on an idle machine; kept with all samples in data/bench/<machine>.json."""
 
 import argparse
-import json
 import sys
 
 from bench import compare, growth, live, reader, scaling, sweep, trace, use
+from bench.keep import keep, keep_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed.timing import machine_name
-from splicelab.evidence.timed.unit_costs import keep, unit_costs
+from splicelab.evidence.timed.unit_costs import unit_costs
 from splicelab.paths import REPOSITORY
 
 
@@ -27,11 +27,10 @@ def main() -> None:
         result["environment"]["note"] = note
     result |= {"processes": processes, "growth": long_runs, "scaling": scaled}
     result |= {"sweep": sweeps, "use": first_use, "reader": waits, "trace": traces}
-    print(f"unit costs kept in {keep(unit_costs(here=True)).name}")
+    print(f"unit costs kept in {keep_costs(unit_costs(here=True)).name}")
     path = REPOSITORY / "data" / "bench" / f"{machine_name(result['environment'])}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result) + "\n")
-    print(f"kept in {path.relative_to(REPOSITORY)}")
+    print(f"kept in {keep(path, result).relative_to(REPOSITORY)}")
 
 
 if __name__ == "__main__":

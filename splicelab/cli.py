@@ -14,14 +14,12 @@ from splicelab import __version__
 from splicelab.errors import InputError
 from splicelab.paths import REPOSITORY
 
-MTU = click.option("--mtu", type=int, default=65536, show_default=True, help="Of the path, bytes.")
-ENDS = click.option(
-    "--message-ends", default="more", show_default=True, help="Of a trace: at a call without MORE; or seconds of pause."
-)
+MTU = click.option("--mtu", type=int, default=65536, help="Of the path, bytes.")
+ENDS = click.option("--message-ends", default="more", help="Of a trace: at a call without MORE; or seconds of pause.")
 JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON, not a table.")
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Where should slab data be copied for sendmsg(MSG_SPLICE_PAGES)? Count, measure and compare."""
@@ -54,7 +52,7 @@ def predict(scenarios) -> None:
 @click.option("--profile", help="The kernel: 6.1, 6.12, 6.12+v3 …")
 @MTU
 @click.option("--trailer", "trailer_bytes", type=int, help="Bytes behind the payload; the protocol's own unless given.")
-@click.option("--entry", "entry_bytes", type=int, default=4096, show_default=True, help="Bytes of a scatterlist entry.")
+@click.option("--entry", "entry_bytes", type=int, default=4096, help="Bytes of a scatterlist entry.")
 @click.option("--header-digest", is_flag=True, help="With a digest of the header, where the protocol has one.")
 @click.option("--data-digest", is_flag=True, help="With a digest of the payload, where the protocol has one.")
 @JSON
@@ -87,9 +85,7 @@ def compare(caller, payload, trace, message_ends, alternative, profile, mtu, is_
 @click.argument("file", type=click.Path())
 @ENDS
 @MTU
-@click.option(
-    "--csv", "is_csv", is_flag=True, help="Print the calls as CSV: what strace wrote, in the documented form."
-)
+@click.option("--csv", "is_csv", is_flag=True, help="Print the calls as CSV, in the documented form.")
 @JSON
 def trace(file, message_ends, mtu, is_csv, is_json) -> None:
     """Summarise a trace of your own program: messages, shapes, who said MORE, and who waited after which line."""
@@ -112,14 +108,12 @@ def trace(file, message_ends, mtu, is_csv, is_json) -> None:
 @click.option("--caller", help="Who sends: a key of data/callers.csv; or describe it, from --header on.")
 @click.option("--as-of-6.1", "as_of_6_1", is_flag=True, help="The caller as it was when the thread was written.")
 @click.option("--header", "header_bytes", type=int, help="Bytes of a header.")
-@click.option("--header-owner", default="slab", show_default=True, help="Whose memory header and trailer lie in.")
-@click.option("--header-fate", default="freed", show_default=True, help="After the send: freed, rewritten or kept.")
-@click.option("--trailer", "trailer_bytes", type=int, default=0, show_default=True, help="Bytes of a trailer.")
-@click.option("--payload", default="4096:0.5,65536:0.5", show_default=True, help="BYTES:SHARE of operations, …")
-@click.option(
-    "--flag-ignored", type=float, default=0.0, show_default=True, help="Share of sockets that ignore the flag."
-)
-@click.option("--in-flight", type=int, default=1, show_default=True, help="Messages that wait for their ACK.")
+@click.option("--header-owner", default="slab", help="Whose memory header and trailer lie in.")
+@click.option("--header-fate", default="freed", help="After the send: freed, rewritten or kept.")
+@click.option("--trailer", "trailer_bytes", type=int, default=0, help="Bytes of a trailer.")
+@click.option("--payload", default="4096:0.5,65536:0.5", help="BYTES:SHARE of operations, …")
+@click.option("--flag-ignored", type=float, default=0.0, help="Share of sockets that ignore the flag.")
+@click.option("--in-flight", type=int, default=1, help="Messages that wait for their ACK.")
 @click.option("--weight", multiple=True, help="CRITERION=NUMBER, again for more; 1 unless given.")
 @JSON
 def decide(caller, payload, weight, is_json, **given) -> None:
@@ -154,7 +148,7 @@ def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
 
 
 @commands.command()
-@click.option("--json", "is_json", is_flag=True, help="Print JSON, not tables.")
+@JSON
 @click.option("--quick", is_flag=True, help="Fewer sizes and processes: below 20 seconds.")
 @click.option("--route", default="loopback", help="loopback, or veth: two network namespaces made for the run (root).")
 def live(is_json, quick, route) -> None:

@@ -199,8 +199,7 @@ class ExplorerPage:
         self.image.evaluate(WATCH)
         self.handle.focus()
         for move in range(1, moves + 1):
-            # a finger takes its time, and no processor's, which to ask for the picture at once does
-            self.page.keyboard.press(self.arrow(), delay=100)
+            self.page.keyboard.press(self.arrow(), delay=100)  # as a finger, which leaves the processors alone
             self.page.wait_for_function(f"() => window.paints.length >= {move}", timeout=30_000, polling=20)
             self.page.wait_for_timeout(150)  # the next press meets an idle kernel
         return self.page.evaluate("() => window.paints")

@@ -17,7 +17,7 @@ def test_one_command_keeps_what_each_part_found(monkeypatch, tmp_path):
     monkeypatch.setattr(live, "ours", lambda *_: [1.0])
     monkeypatch.setattr(live.shutil, "which", lambda name: name)
     monkeypatch.setattr(everything, "unit_costs", lambda here: here)
-    monkeypatch.setattr(everything, "keep", lambda costs: tmp_path)
+    monkeypatch.setattr(everything, "keep_costs", lambda costs: tmp_path)
     monkeypatch.setattr(everything, "REPOSITORY", tmp_path)
     monkeypatch.setattr("sys.argv", ["bench", "--note", "quiet"])
     (tmp_path / "data").mkdir()

@@ -14,9 +14,10 @@ from jupyter_client.manager import start_new_kernel
 from legible import assert_legible
 from test_live import can_splice
 
+from bench.keep import keep_run
 from splicelab.evidence.live.loops import WAYS
 from splicelab.evidence.live.measure import _child, _told, measure
-from splicelab.evidence.live.run import crossing, keep, live
+from splicelab.evidence.live.run import crossing, live
 from splicelab.evidence.live.sockets import LiveError, Shape
 from splicelab.paths import REPOSITORY
 from splicelab.show.live import CostCurves
@@ -42,7 +43,7 @@ def test_a_run_measures_every_way_and_again_the_first(tmp_path):
     assert len(samples) == 2 * 2 * (len(WAYS) + 1) and (samples.ns_per_message > 100).all()
     assert samples.groupby("alternative").calls_per_message.first()["piecewise"] == 3
     run = live(stored=True)
-    keep(run, tmp_path / "run.json")
+    keep_run(run, tmp_path / "run.json")
     again = json.loads((tmp_path / "run.json").read_text())
     assert len(again["samples"]) == len(run.samples) and list(tmp_path.iterdir()) == [tmp_path / "run.json"]
 

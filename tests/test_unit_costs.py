@@ -10,6 +10,7 @@ import pytest
 from legible import assert_legible
 from numba import config
 
+from bench.keep import keep_costs
 from splicelab import explore, plot, unit_costs
 from splicelab.errors import InputError
 from splicelab.evidence.timed import unit_costs as module
@@ -87,7 +88,7 @@ def test_a_a_is_every_other_process_over_the_rest():
 def test_kept_costs_come_back_as_they_were(tmp_path, monkeypatch, costs):
     monkeypatch.setattr(module, "data_path", lambda *parts: tmp_path)
     whole = UnitCosts(costs.samples_ns[module.names()], {"cpu": "an Abacus", "cpus": "2"})
-    assert module.keep(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
+    assert keep_costs(whole).name == "unit-costs-an-abacus-2-cpus.json" and len(list(tmp_path.iterdir())) == 1
     again = module.unit_costs()  # of another machine, as there are none of this
     assert again.cost(ATOMIC).tolist() == [20, 20, 20] and again.environment["cpu"] == "an Abacus"
     busy = UnitCosts(whole.samples_ns, {"busy": "1.2"})

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
@@ -44,17 +42,6 @@ def short(number: int) -> str:
 def readings(tally: Tally, shown: Mapping[str, tuple[str, ...]] = SHOWN) -> list[int]:
     """Return the shown numbers of one alternative."""
     return [sum(getattr(tally, name) for name in names) for names in shown.values()]
-
-
-def stack_bars(axes: Axes, parts: pd.DataFrame, colours: Mapping[str, str]) -> pd.Series:
-    """Draw a bar for each row of parts, a colour for each column that adds to one; return how long the bars are."""
-    ends = pd.Series(0.0, parts.index)
-    for kind, colour in colours.items():
-        if kind in parts and parts[kind].any():
-            axes.barh(range(len(parts)), parts[kind], 0.6, ends, color=colour, label=kind)
-            ends = ends + parts[kind]
-    axes.set_ylim(len(parts) - 0.4, -0.6)
-    return ends
 
 
 @shows(Comparison)

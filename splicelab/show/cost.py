@@ -5,7 +5,6 @@ from matplotlib.ticker import NullFormatter
 from splicelab.evidence.timed.timing import is_disturbed
 from splicelab.evidence.timed.unit_costs import COMMON, Estimate, UnitCosts
 from splicelab.evidence.timed.unit_loops import HEATS
-from splicelab.show.bars import stack_bars
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.style import PLAIN, TIMED, axis_label, new_figure
 
@@ -51,10 +50,18 @@ class Stacks(Drawing):
         """Draw these ways."""
         parts = result.parts()
         self.figure, axes = new_figure(8.5, 1.5 + 0.4 * len(parts))
-        totals = stack_bars(axes, parts, KINDS)
-        for row, total in enumerate(totals):
+        rows, ends = range(len(parts)), 0
+        for kind, colour in KINDS.items():
+            if kind in parts and parts[kind].any():
+                axes.barh(rows, parts[kind], 0.6, ends, color=colour, label=kind)
+                ends = ends + parts[kind]
+        for row, total in enumerate(ends):
             axes.text(total, row, f" {total:,.0f}", va="center")
-        axes.set_yticks(range(len(parts)), [name.replace("_", " ") for name in parts.index])
-        axes.set(xlim=(0, 1.1 * totals.max()), xlabel="ns a message (estimated from timed unit costs)")
+        axes.set_yticks(rows, [name.replace("_", " ") for name in parts.index])
+        axes.set(
+            xlim=(0, 1.1 * ends.max()),
+            ylim=(len(parts) - 0.4, -0.6),
+            xlabel="ns a message (estimated from timed unit costs)",
+        )
         axes.set_title(result.decides.replace("_", " "), fontsize=10)
         self.figure.legend(fontsize=9, loc="outside lower center", ncols=len(KINDS))

@@ -4,7 +4,7 @@ Coordinates are pixels at 100 dpi from the top left corner. A picture is said an
 by word; shapes are one artist, and words are kept once they have been rendered, so that a slider feels immediate.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache, partial
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.markers import MarkerStyle
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from splicelab.result import LIVE_DPI, Result
@@ -109,6 +110,7 @@ class Sketch(Drawing):
     """
 
     width_px = 950
+    owners: Mapping[str, Owner] = OWNERS  # by name, for boxes and the legend
 
     def __init__(self, result: Result):
         self.figure, axes = new_figure()
@@ -153,18 +155,29 @@ class Sketch(Drawing):
 
     def box(self, left, right, y, owner, *names, height=30, ha="center", points=9, edge=EDGE, width=0.8, line="-"):
         """Draw memory in the colour of its owner around the height y, with the longest of its names that has room."""
-        if owner in OWNERS:
-            self.used[owner], owner = True, OWNERS[owner]
+        if owner in self.owners:
+            self.used[owner], owner = True, self.owners[owner]
         self.frame(left, right, y, height, edge, width, owner.colour, line)
         if name := next((name for name in names if width_px(name, points) + ROOM <= right - left), ""):
             self.say(left + 6 if ha == "left" else (left + right) / 2, y, name, owner.ink, ha, points)
 
+    def axis(self, left, right, y, ends, words) -> Callable:
+        """Draw an axis from one value to another, with its words; return a function from a value to its place."""
+        place = partial(np.interp, xp=ends, fp=(left, right))
+        self.line(left, y, right, y)
+        for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends):
+            if ends[0] <= tick <= ends[1]:
+                self.line(place(tick), y, place(tick), y + 5)
+                self.say(place(tick), y + 15, f"{tick:g}", points=10)
+        self.say((left + right) / 2, y + 36 + 7 * words.count("\n"), words, points=10)
+        return place
+
     def legend(self, y, marks=()) -> None:
         """Say in a line what those colours and marks stand for that were drawn; marks are (marker, fill, words)."""
-        entries = [(owner, owner.label) for key, owner in OWNERS.items() if key in self.used]
+        entries = [(owner, owner.label) for key, owner in self.owners.items() if key in self.used]
         entries += [(mark, mark[2]) for mark in marks if mark[:2] in self.used]
         widths = [36 + width_px(words, 9.5) for _, words in entries]
-        gap = min(24, (self.width_px - sum(widths)) / len(widths))
+        gap = min(24, (self.width_px - sum(widths)) / max(len(widths), 1))
         x = (self.width_px - sum(widths) - gap * (len(widths) - 1)) / 2
         for (look, words), width in zip(entries, widths, strict=True):
             if isinstance(look, Owner):

@@ -44,6 +44,10 @@ class Comparison(Result):
     chosen: str = ""
     of: str = "one message"
 
+    def __post_init__(self) -> None:
+        if self.chosen:
+            one_of("chosen", self.chosen, self.tallies)
+
     @property
     def table(self) -> pd.DataFrame:
         """A row for each alternative: how the message ended, and every counter."""
@@ -96,9 +100,7 @@ def compare(
     for key in alternatives or (*BUILT_IN, *OWN):
         sent = messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]
         parts = [count_message(message, key, profile, mtu=mtu, **options) for message in sent]
-        tallies[key], calls[key] = total(parts, [1] * len(parts)), [call for part in parts for call in part.seen]
-    if chosen:
-        one_of("chosen", chosen, tallies)
+        tallies[key], calls[key] = total(parts), [call for part in parts for call in part.seen]
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen)
 
 

@@ -1,7 +1,8 @@
 """What can be seen of a run: its counters and how its messages ended, the queue of its socket, its log."""
 
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from operator import mul
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ class Tally(Result, namedtuple("Tally", kernel.COUNTERS)):
         return pd.DataFrame({"counted": self._asdict()}).rename_axis("counter")
 
 
-def total(tallies: Sequence[Tally], times: Sequence[int]) -> Tally:
+def total(tallies: Sequence[Tally], times: Iterable[int] = repeat(1)) -> Tally:
     """Return the sum of runs' counters, each so many times, of a peak the largest; the first word for what broke."""
     columns = zip(Tally._fields, zip(*tallies, strict=True), strict=True)
     summed = Tally(*(max(values) if "peak" in name else sum(map(mul, values, times)) for name, values in columns))

@@ -60,8 +60,15 @@ class Decision(Result):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row an alternative, the best first: place, score, low and high, reasons."""
-        return self.places.assign(reasons=[self._reasons(name) for name in self.places.index])
+        """A row an alternative, the best first: place, score, low and high, reasons (best and worst in what counts)."""
+        values = self.criteria.loc[:, (self.criteria.nunique() > 1) & (self.shares > 0)]
+        ends = {"least": values == values.min(), "most": values == values.max()}
+
+        def reasons(name: str) -> str:
+            found = {word: values.columns[is_end.loc[name]] for word, is_end in ends.items()}
+            return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in found.items() if len(keys))
+
+        return self.places.assign(reasons=[reasons(name) for name in self.places.index])
 
     @cached_property
     def places(self) -> pd.DataFrame:
@@ -78,13 +85,6 @@ class Decision(Result):
         columns = {"place": places, "score": means[order], "low": low, "high": high}
         return pd.DataFrame(columns, self.criteria.index[order]).rename_axis("alternative")
 
-    def _reasons(self, name: str) -> str:
-        """Say in what an alternative is the best and in what the worst, where it counts."""
-        values = self.criteria.loc[:, (self.criteria.nunique() > 1) & (self.shares > 0)]
-        ends = {"least": values.min(), "most": values.max()}
-        found = {word: values.columns[values.loc[name] == end] for word, end in ends.items()}
-        return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in found.items() if len(keys))
-
     @property
     def recommended(self) -> list[str]:
         """The alternatives in first place: more than one where the difference is not real."""
@@ -98,7 +98,8 @@ class Decision(Result):
         """
         weights, rows = pd.Series(self.weights), {}
         means = pd.DataFrame(self.scaled.mean(0), self.criteria.index, CRITERIA)
-        behind = (means - means.loc[self.table.index[0]]).drop(self.table.index[0])  # of the others, by criterion
+        first = self.places.index[0]
+        behind = (means - means.loc[first]).drop(first)  # of the others, by criterion
         steps = np.linspace(0, MOST_WEIGHT, 61)
         for name, weight in weights.items():
             rest, total = behind @ weights.where(weights.index != name, 0.0), weights.sum() - weight + steps

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -154,17 +153,6 @@ def live(*ways: str, quick: bool = False, stored: bool = False, route: str = ROU
         return LiveRun(told, samples, kept["provenance"], stored_because=because)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"data/live/run.json: {type(error).__name__}: {error}; restore it from git") from None
-
-
-def keep(run: LiveRun, path: Path) -> None:
-    """Write a run down for machines that cannot do one: in one step, numbers to four digits."""
-    told = run.predictions
-    said = {"provenance": run.provenance, "kernel": told.kernel, "profile": told.profile, "skb_bytes": told.skb_bytes}
-    for name, table in (("predictions", told.table), ("samples", run.samples)):
-        said[name] = json.loads(table.to_json(orient="records", double_precision=1))
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(said, separators=(",", ":")) + "\n", encoding="utf-8")
-    new.replace(path)
 
 
 class LiveTable(Result):

@@ -182,7 +182,10 @@ def _found(name: str, program: Program | World) -> Verdict:
 
 
 def _search_routes(programs: set[str]) -> None:
-    """Search the two routes of each program in two processes, and note what both found: they share no state."""
+    """Search the two routes of each program in two processes, and note what both found: they share no state.
+
+    The longest program comes first, so that at the end no process waits long for the other.
+    """
     tasks = [(program, route) for program in sorted(programs, key=len, reverse=True) for route in (WIRE, LOOPBACK)]
     if not tasks or multiprocessing.current_process().daemon:  # such a process, of a cluster, may have no children
         parts = [_search_route(task) for task in tasks]
@@ -192,8 +195,7 @@ def _search_routes(programs: set[str]) -> None:
         with pool:
             parts = list(progress("orders", pool.imap(_search_route, tasks), total=len(tasks)))
     for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
-        both = wire, loopback
-        ways = {rule: [one.broken[rule] for one in both if rule in one.broken] for rule in RULES}
+        ways = {rule: [one.broken[rule] for one in (wire, loopback) if rule in one.broken] for rule in RULES}
         _KNOWN[program] = replace(
             wire,
             states=1 + wire.states + loopback.states,

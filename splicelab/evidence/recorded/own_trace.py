@@ -10,7 +10,7 @@ import pandas as pd
 
 from splicelab.alternatives import BUILT_IN, OWN
 from splicelab.callers import Caller, Message
-from splicelab.errors import InputError, one_of, within
+from splicelab.errors import InputError, within
 from splicelab.evidence.counted.compare import DEFAULT_PROFILE, Comparison, count_message
 from splicelab.evidence.counted.run import segment_bytes
 from splicelab.evidence.counted.tally import total
@@ -92,8 +92,6 @@ class OwnTrace(Result):
         for key in progress("alternatives", alternatives or (*BUILT_IN, *OWN)):
             parts = [count_message(message, key, profile, mtu=self.mtu, **options) for message in messages]
             tallies[key], calls[key] = total(parts, times), parts[0].seen
-        if chosen:
-            one_of("chosen", chosen, tallies)
         return Comparison(self.name, self.found.counts["bytes"], profile, tallies, calls, chosen, "the whole trace")
 
 

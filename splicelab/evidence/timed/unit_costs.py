@@ -185,16 +185,6 @@ def kept_path(facts: dict[str, str]) -> Path:
     return data_path("bench") / f"unit-costs-{timing.machine_name(facts)}.json"
 
 
-def keep(costs: UnitCosts) -> Path:
-    """Write unit costs down for this kind of machine, in one step; return the path."""
-    path = kept_path(costs.environment)
-    rows = costs.samples_ns.map(lambda ns: float(f"{ns:.4g}")).to_dict("list")
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"environment": costs.environment, "samples_ns": rows}, indent=1) + "\n", "utf-8")
-    part.replace(path)
-    return path
-
-
 def _measure() -> UnitCosts:
     if config.DISABLE_JIT:
         raise InputError("unit costs: NUMBA_DISABLE_JIT is set: nothing to measure without compiled kernels")
