@@ -184,6 +184,7 @@ def test_pictures_are_legible():
 
     decision = decide(YOURS, {4096: 1})
     assert_legible(decision.figure)
+    assert_legible(decide(YOURS, weights=dict.fromkeys(WEIGHTS, 0)).figure)  # all are level, and none has a bar
     assert_legible(decision.phases("messages_per_s", "ack_delay_ms").figure)
 
 

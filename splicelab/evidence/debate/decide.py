@@ -65,7 +65,7 @@ class Decision(Result):
         ends = {"least": values == values.min(), "most": values == values.max()}
 
         def reasons(name: str) -> str:
-            found = {word: values.columns[is_end.loc[name]] for word, is_end in ends.items()}
+            found = {word: values.columns[is_end.loc[name].to_numpy(bool)] for word, is_end in ends.items()}
             return "; ".join(f"{word}: {', '.join(keys)}" for word, keys in found.items() if len(keys))
 
         return self.places.assign(reasons=[reasons(name) for name in self.places.index])
