@@ -19,13 +19,13 @@ def test_a_replay_is_legible(name, payload_bytes):
 
 def test_what_differs_is_red_and_the_next_operation_is_not():
     drawing = ReplayDrawing(replay("drbd write", 4096))
-    drawing.update(replay("drbd write", 4096))
-    assert [text.get_text() for text in drawing.lines[1] if text.get_color() == DANGER and text.get_text()] == [
+    red = [words for _, _, words, colour, *_ in drawing.ink.words if colour == DANGER]
+    assert [words for words in red if " x " in words] == 2 * [
         "2 x copy 16   model: no call",
         "1 x copy 24   model: no call",
     ]
     drawing.update(replay("nvmet_tcp read", 4096))
-    assert DANGER not in {text.get_color() for text in (*drawing.lines[0], *drawing.lines[1], *drawing.sums)}
+    assert DANGER not in {colour for _, _, _, colour, *_ in drawing.ink.words}
 
 
 def test_all_callers_by_all_alternatives_on_one_page():

@@ -7,6 +7,7 @@ import numpy as np
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.canvas import Drawing, shows
+from splicelab.show.sketch import Sketch, width_px
 from splicelab.show.style import COUNTED, DANGER, GOOD, INK, OWNERS, PLAIN, Picture, axis_label, new_figure
 
 # Words for what is shown, and the counters whose sum it is: in the bars of one comparison, and where there are many.
@@ -23,6 +24,7 @@ COLUMNS, MEASURES = 4, {
     "pinned": ("pinned_peak_bytes",),
 }  # fmt: skip
 CHOSEN = "#33404D"
+TOP, ROW, NUMBER, ENDING = 38, 36, 53, 143  # pixels; the last two for the widest words
 FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#666666"
 WAYS = {  # what is held: black dots and dashes let the line below them be seen
     "copy_in_stack": {"color": FRAGMENT, "linewidth": 4},
@@ -45,40 +47,30 @@ def readings(tally: Tally, shown: Mapping[str, tuple[str, ...]] = SHOWN) -> list
 
 
 @shows(Comparison)
-class Bars(Drawing):
-    """A row an alternative, a panel a counter; the longest bar of a panel fills it. The chosen one is drawn dark."""
+class Bars(Sketch):
+    """A row an alternative, a column a counter; the longest bar of a column fills it. The chosen one is drawn dark."""
 
-    def __init__(self, result: Comparison):
-        alternatives, chosen = list(result.tallies), result.chosen
-        rows = range(len(alternatives))
-        self.figure, panels = new_figure(9.5, 1.3 + 0.36 * len(rows), 1, len(SHOWN) + 1, sharey=True)
-        self.figure.get_layout_engine().set(w_pad=0.06, wspace=0.01)
-        for axes, title in zip(panels, (*SHOWN, "how it ended"), strict=True):
-            axes.set(xlim=(0, 1.75), ylim=(len(rows) - 0.4, -0.6), xticks=[])
-            axes.set_title(title, fontsize=10)
-            axes.spines[["bottom"]].set_visible(False)
-            axes.tick_params(left=False)
-        panels[0].set_yticks(rows, [name.replace("_", " ") for name in alternatives])  # shared by all panels
-        for label, name in zip(panels[0].get_yticklabels(), alternatives, strict=True):
-            label.set_fontweight("bold" if name == chosen else "normal")
-        self.figure.supxlabel(axis_label(result.of, COUNTED), fontsize=10)
-        colours = [CHOSEN if name == chosen else PLAIN for name in alternatives]
-        self.bars = [list(axes.barh(rows, [1] * len(rows), 0.62, color=colours)) for axes in panels[:-1]]
-        self.numbers = [[axes.text(0, row, "0", va="center", fontsize=9.5) for row in rows] for axes in panels[:-1]]
-        panels[-1].spines["left"].set_visible(False)
-        self.endings = [panels[-1].text(0, row, "corrupt bytes", va="center", fontweight="bold") for row in rows]
-        self.moving = [*sum(self.bars, []), *sum(self.numbers, []), *self.endings]
-
-    def update(self, result: Comparison) -> None:
-        """Show a comparison of the same alternatives."""
-        table = [readings(tally) for tally in result.tallies.values()]
-        for column, (bars, numbers) in enumerate(zip(self.bars, self.numbers, strict=True)):
-            longest = max(max(row[column] for row in table), 1)
-            for count, bar, number in zip([row[column] for row in table], bars, numbers, strict=True):
-                bar.set_width(count / longest)
-                number.set(x=count / longest + 0.06, text=f"{count:,}" if count < 100_000 else short(count))
-        for ending, tally in zip(self.endings, result.tallies.values(), strict=True):
-            ending.set(text=tally.ending, color=GOOD if tally.outcome == "delivered" else DANGER)
+    def draw(self, result: Comparison) -> float:
+        """Draw a comparison."""
+        table = {name.replace("_", " "): readings(tally) for name, tally in result.tallies.items()}
+        longest, bottom = np.max(list(table.values()), axis=0), TOP + ROW * len(table)
+        left = 12 + max(width_px(name, 10, "bold") for name in table)
+        columns = np.linspace(left, self.width_px - ENDING, len(SHOWN) + 1)
+        for x, title in zip(columns, (*SHOWN, "how it ended"), strict=True):
+            self.say(x, 20, title, ha="left", points=10, weight="bold")
+            if title in SHOWN:
+                self.line(x, TOP, x, bottom)
+        for row, (name, tally) in enumerate(zip(table, result.tallies.values(), strict=True)):
+            y, is_chosen = TOP + ROW * (row + 0.5), name == result.chosen.replace("_", " ")
+            self.say(left - 6, y, name, INK, "right", 10, "bold" if is_chosen else "normal")
+            for x, number, most in zip(columns, table[name], longest, strict=False):
+                end = x + (columns[1] - columns[0] - NUMBER) * number / max(most, 1)
+                self.frame(x, end, y, 22, "none", fill=CHOSEN if is_chosen else PLAIN)
+                self.say(end + 4, y, f"{number:,}" if number < 100_000 else short(number), ha="left")
+            good = GOOD if tally.outcome == "delivered" else DANGER
+            self.say(columns[-1], y, tally.ending, good, "left", weight="bold")
+        self.say(self.width_px / 2, bottom + 18, axis_label(result.of, COUNTED), points=10)
+        return bottom + 30
 
     @staticmethod
     def words(result: Comparison) -> str:

@@ -2,98 +2,77 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import log10
 
-from splicelab.evidence.recorded.own_messages import WAITS_FOR, Shape
+from splicelab.evidence.recorded.own_messages import ACK_S, TIMER_S, WAITS_FOR
 from splicelab.evidence.recorded.own_trace import OwnTrace
 from splicelab.evidence.recorded.replay import KERNELS, Replay, words
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import shows
+from splicelab.show.sketch import Sketch
 from splicelab.show.style import DANGER, INK, OWNERS, PLAIN, RECORDED, Picture, axis_label, new_figure
 
-SHAPES, SEGMENTS, CHARACTERS, LEAST_S = 8, 40, 84, 1e-5
+SHAPES, SEGMENTS, CHARACTERS, LEAST, BOTTOM = 8, 40, 84, -5, 362  # LEAST: 10 us
 RUNS, SHORT_BYTES = 11, 100
 PAGE, COPIED = OWNERS["page_cache"].colour, OWNERS["copied"].colour
-FILLS = {"page": PAGE, "splice": PAGE, "sendpage": PAGE, "copy": COPIED}  # of a segment's owner, or of a call
-FILLS |= {name: owner.colour for name, owner in OWNERS.items()}
+FILLS = {"splice": PAGE, "sendpage": PAGE, "copy": COPIED}
 
 
 @shows(OwnTrace)
-class OwnTraceDrawing(Drawing):
+class OwnTraceDrawing(Sketch):
     """A row a shape: a block for each segment, as wide as its size has bits, with a gap between calls."""
 
-    def __init__(self, result: OwnTrace):
-        self.figure, (shapes, waits) = new_figure(9.5, 4.2, 1, 2, width_ratios=[5, 2])
-        shapes.set(xlim=(0, 1), ylim=(SHAPES - 0.3, -0.7), xticks=[], yticks=[])
-        shapes.set_title("orange: taken for slab; blue, darker: pages", fontweight="normal", fontsize=9.5)
-        shapes.set_xlabel(axis_label("messages: a block a piece, a gap a call's end", RECORDED))
-        shapes.spines[:].set_visible(False)
-        self.words, self.blocks = [], []
-        for row in range(SHAPES):
-            self.blocks.append(shapes.barh([row] * SEGMENTS, [0.0] * SEGMENTS, 0.4).patches)
-            self.words.append(shapes.text(0, row - 0.3, "", fontsize=9.5, va="bottom", in_layout=False))
-        waits.set(xscale="log", xlim=(LEAST_S, 10), ylim=(len(WAITS_FOR) - 0.3, -0.7), yticks=[])
-        waits.set(xticks=[1e-4, 1e-2, 1], xticklabels=["0.0001", "0.01", "1"])
-        waits.set_xlabel(axis_label("longest wait, s", RECORDED))
-        waits.minorticks_off()
-        waits.set_title("lines: 0.04 and 0.2 s", fontweight="normal", fontsize=9.5)
-        waits.vlines([0.04, 0.2], *waits.get_ylim(), color="#d9d9d9", zorder=0)
-        self.longest = waits.barh(range(len(WAITS_FOR)), LEAST_S, 0.3, color=COPIED).patches
-        self.causes = [waits.text(LEAST_S, row - 0.2, "", fontsize=9.5, va="bottom") for row in range(len(WAITS_FOR))]
-        self.moving = [*self.words, *sum(self.blocks, []), *self.longest, *self.causes]
+    owners = OWNERS | {"page": OWNERS["page_cache"]}
 
-    def update(self, result: OwnTrace) -> None:
-        """Show a trace."""
-        shown = [*result.shapes, *[(Shape(()), 0)] * SHAPES]
-        for text, row, (shape, times) in zip(self.words, self.blocks, shown, strict=False):
-            said = f"{times:,} of {shape.bytes:,} bytes: {shape.words}" if times else ""
-            text.set_text(said if len(said) <= CHARACTERS else f"{said[:CHARACTERS]} \u2026")
+    def draw(self, result: OwnTrace) -> float:
+        """Draw the most frequent shapes, and how long what was held back waited at the most."""
+        words = "a block a piece, taken for what a kernel sender would have, a gap a call's end"
+        self.say(5, 12, axis_label(f"messages: {words}", RECORDED), ha="left")
+        for row, (shape, times) in enumerate(result.shapes[:SHAPES]):
+            x, y = 5.0, 40 + 41 * row
+            said = f"{times:,} of {shape.bytes:,} bytes: {shape.words}"
+            self.say(x, y, said if len(said) <= CHARACTERS else f"{said[:CHARACTERS]} \u2026", ha="left")
             segments = [segment for _, part, _ in shape.parts for segment in (*part, (0, ""))]
-            units, x = max(sum(size.bit_length() or 3 for size, _ in segments), 80), 0.0
-            blocks = iter(row)
-            for size, owner in segments[: SEGMENTS - 1]:
-                width = (size.bit_length() or 3) / units
+            unit_px = 650 / max(sum(size.bit_length() or 3 for size, _ in segments), 80)
+            for size, owner in segments[:SEGMENTS]:
+                width_px = unit_px * (size.bit_length() or 3)
                 if size:
-                    next(blocks).set(x=x, width=width * 0.97, facecolor=FILLS[owner])
-                x += width
-            for block in blocks:
-                block.set_width(0)
-        for bar, text, why in zip(self.longest, self.causes, WAITS_FOR, strict=True):
-            times, longest_s, _ = result.found.causes.get(why, (0, 0.0, 0))
-            bar.set_width(max(longest_s - LEAST_S, 0))
-            text.set_text(f"{times:,} {why}")
+                    self.box(x, x + 0.97 * width_px, y + 18, owner, height=15, edge="none")
+                x += width_px
+        ticks = {-4: "0.0001", -2: "0.01", 0: "1"}
+        place = self.axis(690, 945, BOTTOM, (LEAST, 1), axis_label("longest wait, s", RECORDED), ticks)
+        for limit_s in (ACK_S, TIMER_S):
+            self.line(place(log10(limit_s)), 24, place(log10(limit_s)), BOTTOM, "#D9D9D9")
+        self.say(690, 12, f"lines: {ACK_S:g} and {TIMER_S:g} s", ha="left")
+        for row, why in enumerate(WAITS_FOR):
+            times, longest_s, _ = result.found.causes.get(why, (0, 0, 0))
+            self.say(694, 52 + 80 * row, f"{times:,} {why}", ha="left")
+            self.frame(690, place(log10(max(longest_s, 10**LEAST))), 76 + 80 * row, 24, "none", fill=COPIED)
+        self.legend(BOTTOM + 62)
+        return BOTTOM + 80
 
 
 @shows(Replay)
-class ReplayDrawing(Drawing):
+class ReplayDrawing(Sketch):
     """A panel a kernel, a line a run of like calls: a black square copies, a blue one attaches; red is what differs."""
 
-    def __init__(self, result: Replay):
-        self.figure, panels = new_figure(9.5, 3.6, 1, 2)
-        self.squares, self.lines, self.sums = [], [], []
-        for axes, kernel in zip(panels, KERNELS, strict=True):
-            axes.set(xlim=(0, 1), ylim=(RUNS + 3.4, -1), xticks=[], yticks=[], title=f"Linux {KERNELS[kernel]}")
-            axes.set_xlabel(axis_label("black copies, blue attaches", RECORDED))
-            axes.spines[:].set_visible(False)
-            self.squares.append(axes.barh(range(RUNS), 0.025, 0.55).patches)
-            self.lines.append([axes.text(0.045, row, "", va="center", in_layout=False) for row in range(RUNS)])
-            self.sums.append(axes.text(0, RUNS + 3.2, "", va="bottom", in_layout=False))
-        self.moving = [artist for part in (*self.squares, *self.lines, self.sums) for artist in part]
-
-    def update(self, result: Replay) -> None:
-        """Show an operation."""
-        for squares, texts, total, kernel in zip(self.squares, self.lines, self.sums, KERNELS, strict=True):
+    def draw(self, result: Replay) -> float:
+        """Draw an operation."""
+        form = "calls {:,}, bytes copied {:,}, attached {:,}, pushes {:,}"
+        for x, (kernel, release) in zip((5, 480), KERNELS.items(), strict=True):
+            self.say(x, 12, f"Linux {release}", ha="left", points=11, weight="bold")
             runs = result.lines[kernel]
-            shown = [*runs, *[(0, None, None)] * RUNS]
-            for row, (square, text, (n, was, said)) in enumerate(zip(squares, texts, shown, strict=False)):
+            for row, (n, was, said) in enumerate(runs[:RUNS]):
                 told = f"{n:,} x {words(was) or 'no call'}" + (was != said) * f"   model: {words(said) or 'no call'}"
                 if row == RUNS - 1 and len(runs) > RUNS:
                     told = f"{len(runs) - row} runs of calls more"
-                text.set(text=told if n else "", color=INK if was == said else DANGER)
-                square.set(alpha=float(n > 0), facecolor=FILLS[(was or said or ("copy",))[0]])
+                self.frame(x, x + 12, 45 + 20 * row, 12, "none", fill=FILLS[(was or said)[0]])
+                self.say(x + 22, 45 + 20 * row, told, INK if was == said else DANGER, "left", 10)
             was, said = result.counts[kernel]
-            form = "calls {:,}, bytes copied {:,}, attached {:,}, pushes {:,}"
             model = "the same" if was == said else form.format(*said)
-            told = f"{result.memory[kernel]}\n{form.format(*was)}\nmodel: {model}"
-            total.set(text=told, color=INK if was == said else DANGER)
+            for row, told in enumerate((result.memory[kernel], form.format(*was), f"model: {model}")):
+                self.say(x, 290 + 17 * row, told, INK if was == said else DANGER, "left", 10)
+            self.say(x + 232, 352, axis_label("black copies, blue attaches", RECORDED), points=10)
+        return 366
 
 
 def trains(writes: Mapping[str, Sequence[int]]) -> Picture:

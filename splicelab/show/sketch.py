@@ -90,7 +90,9 @@ class Ink(Artist):
     def draw(self, renderer) -> None:
         """Draw it all; but for a file words are rendered once, since most of a redraw would go into letters again."""
         names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
-        looks = dict(zip(names, zip(*self.shapes, strict=True), strict=True))
+        looks = dict(
+            zip(names, map(list, zip(*self.shapes, strict=True)), strict=True)
+        )  # of two lines a tuple is dashes
         PolyCollection(**looks, figure=self.figure, transform=self.axes.transData).draw(renderer)
         if self.figure.canvas.is_saving():
             for text in self.get_children():
@@ -161,14 +163,14 @@ class Sketch(Drawing):
         if name := next((name for name in names if width_px(name, points) + ROOM <= right - left), ""):
             self.say(left + 6 if ha == "left" else (left + right) / 2, y, name, owner.ink, ha, points)
 
-    def axis(self, left, right, y, ends, words) -> Callable:
-        """Draw an axis from one value to another, with its words; return a function from a value to its place."""
+    def axis(self, left, right, y, ends, words, ticks=None) -> Callable:
+        """Draw an axis from one value to another, ticks by value; return a function from a value to its place."""
         place = partial(np.interp, xp=ends, fp=(left, right))
         self.line(left, y, right, y)
-        for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends):
+        for tick in ticks or MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*ends):
             if ends[0] <= tick <= ends[1]:
                 self.line(place(tick), y, place(tick), y + 5)
-                self.say(place(tick), y + 15, f"{tick:g}", points=10)
+                self.say(place(tick), y + 15, ticks[tick] if ticks else f"{tick:g}", points=10)
         self.say((left + right) / 2, y + 36 + 7 * words.count("\n"), words, points=10)
         return place
 
