@@ -40,7 +40,7 @@ class Ranking(Sketch):
         families = {name: result.parts[list(criteria)].sum(axis=1) for name, criteria in FAMILIES.items()}
         table = result.table.assign(**families)
         table.index = table.place.astype(str) + ". " + table.index
-        words = "score, less is better (counted, estimated, posted)"
+        words = "score, less is better (counted, estimated, assumed)"
         place = self.axis(142, 530, BOTTOM, (0, 1.03 * table.high.max() or 1), words)
         for y, row in self._rows(134, table):
             end = 0
@@ -50,9 +50,9 @@ class Ranking(Sketch):
                     self.box(place(start), place(end), y, family, height=20, edge="none")
             self.line(place(row.low), y, place(row.high), y, width=1.5)
         leads = result.would_change.assign(span=lambda found: found.lead_least - found.lead_most).sort_values("span")
-        low, high = min(leads.lead_least.min(), 0), max(leads.lead_most.max(), 0)
-        margin, words = 0.05 * (high - low or 1), f"lead (estimated), weights 0 to {MOST_WEIGHT:g} (|)"
-        place = self.axis(686, 940, BOTTOM, (low - margin, high + margin), f"{words};\nbelow 0 another is first")
+        ends = min(1.1 * leads.lead_least.min(), 0), 1.1 * max(leads.lead_most.max(), 0) or 1
+        words = f"lead (estimated), weight 0 to {MOST_WEIGHT:g};\nmark: at {MOST_WEIGHT:g}; below 0 another is first"
+        place = self.axis(686, 940, BOTTOM, ends, words)
         for y, lead in self._rows(678, leads):
             self.frame(place(lead.lead_least), place(lead.lead_most), y, 14, "none", fill=PLAIN)
             self.line(place(lead.lead_at_end), y - 9, place(lead.lead_at_end), y + 9, width=1.5)
@@ -82,6 +82,6 @@ class PhaseMap(Drawing):
         for (row, col), name in np.ndenumerate(result.table.to_numpy()):
             same = result.same.iat[row, col]
             words = fill(name.replace("_", " ") + f" +{same}" * bool(same), 15)
-            put_cell(axes, row, col, words, fills.get(name, "white"), "//" if same else None)
-        axes.set_title("first by score (counted, estimated, posted); hatched: +n others are as good", fontsize=10)
+            put_cell(axes, row, col, words, fills.get(name, "white"), "\\\\" if same else None, "#A9A9A9")
+        axes.set_title("first by score (counted, estimated, assumed); hatched: +n others are as good", fontsize=10)
         self.figure = axes.figure

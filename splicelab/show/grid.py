@@ -45,9 +45,9 @@ def new_cells(table: pd.DataFrame, xlabel: str, row_in: float = 0.5) -> Axes:
     return axes
 
 
-def put_cell(axes: Axes, row: int, col: int, words: str, colour: str, hatch: str | None) -> None:
+def put_cell(axes: Axes, row: int, col: int, words: str, colour: str, hatch: str | None, line="#C08A8A") -> None:
     """Fill a cell and write into it."""
-    look = {"facecolor": colour, "edgecolor": "#C08A8A", "linewidth": 0, "hatch": hatch}
+    look = {"facecolor": colour, "edgecolor": line, "linewidth": 0, "hatch": hatch}
     axes.add_patch(Rectangle((col + 0.01, row + 0.04), 0.98, 0.92, **look))
     box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
     axes.text(col + 0.5, row + 0.5, words, ha="center", va="center", fontsize=9, bbox=box)

@@ -25,8 +25,8 @@ class OwnTraceDrawing(Sketch):
 
     def draw(self, result: OwnTrace) -> float:
         """Draw the most frequent shapes, and how long what was held back waited at the most."""
-        words = "a block a piece, taken for what a kernel sender would have, a gap a call's end"
-        self.say(5, 12, axis_label(f"messages: {words}", RECORDED), ha="left")
+        words = f"{SHAPES} commonest messages: a block a piece, owned as in a kernel sender; a gap ends a call"
+        self.say(5, 12, axis_label(words, RECORDED), ha="left")
         for row, (shape, times) in enumerate(result.shapes[:SHAPES]):
             x, y = 5.0, 40 + 41 * row
             said = f"{times:,} of {shape.bytes:,} bytes: {shape.words}"
