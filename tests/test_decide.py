@@ -190,3 +190,14 @@ def test_pictures_are_legible():
 
 def test_weights_are_equal_but_for_hindsight():
     assert {name for name, weight in WEIGHTS.items() if weight != 1} == {"later bugs"}
+
+
+def test_what_a_hostile_reader_found():
+    alone = decide("siw", {65536: 1}, lose_every=1, fate="rewritten")
+    assert alone.recommended == ["plain_copy"] and alone.would_change.then.tolist() == [""] * len(WEIGHTS)
+    given = {"time": 3, "work": 0}
+    assert decide("siw", weights=given).weights == decide("siw", weights=dict(reversed(given.items()))).weights
+    with pytest.raises(InputError, match="messages: 0"):
+        decide("siw", messages=0)
+    with pytest.raises(InputError, match="costs: must be"):
+        decide("siw", costs="here")

@@ -223,3 +223,8 @@ def test_the_table_has_a_row_for_each_program():
     assert list(shown.index) == ["fix_callers", "naive_attach"]
     assert list(shown["orders"]) == ["274,127,322"] * 2 and list(shown["shortest (events)"]) == ["", 8]
     assert list(shown["what breaks"]) == ["nothing", CORRUPT]
+
+
+def test_more_bytes_than_were_meant_are_other_bytes():
+    twice = "kmalloc; write; send copy:header copy:payload copy:trailer copy:trailer; kfree"
+    assert search_orders("twice", program=twice).violation == CORRUPT

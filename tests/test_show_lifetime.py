@@ -62,3 +62,8 @@ def test_the_place_of_a_piece_decides_how_its_refusal_is_heard():
     assert picture.text == (
         "slab object: slab object: refused (-EIO); page: refused (-EIO)\npage: slab object: short; page: spliced"
     )
+
+
+def test_other_delays_than_the_usual_have_their_own_ticks():
+    labels = lives(pressure=0, messages=500, by_delay=(0, 1, 8)).figure.axes[1].get_xticklabels()
+    assert [label.get_text() for label in labels] == ["0", "1", "8"]

@@ -159,3 +159,9 @@ def test_the_legend_of_a_sketch_names_what_was_drawn_last():
     assert [words for _, _, words, *_ in sketch.ink.words] == ["slab object", "user page", "free", "push"]
     sketch.update(["page_frag"])
     assert [words for _, _, words, *_ in sketch.ink.words] == ["page fragment"]
+
+
+def test_a_dollar_is_no_formula():
+    sketch = Words(SimpleNamespace(look=("left", 9)))
+    sketch.say(10, 10, r"$\x$ and $5_$6")
+    sketch.figure.savefig(BytesIO(), format="png")

@@ -81,7 +81,8 @@ class Bars(Sketch):
 
 def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
     """Draw comparisons by name: a row an alternative, a column a measure, dark is the most; empty is as above."""
-    names = list(next(iter(compared.values())).tallies)
+    first, *others = compared.values()
+    names = [name for name in first.tallies if all(name in one.tallies for one in others)]
     cols = min(COLUMNS, len(compared))
     rows = -(-len(compared) // cols)
     figure, grid = new_figure(9.5, 0.5 + 2.2 * rows, rows, cols, squeeze=False)

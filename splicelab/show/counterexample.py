@@ -1,7 +1,7 @@
 """A counterexample as a time line: who acts, what memory or caches hold then, and what has arrived."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, zip_longest
 from textwrap import fill
 
 from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def _columns(w: World, address: int) -> Iterator[tuple[str, float, Boxes]]:
     if isinstance(w, Machine):
         memory = [(f"{w.memory[place]:02x}", _look(w, place)) for place in range(address, address + OBJECT_BYTES)]
         yield "memory that the\nqueue points at", BYTE, memory
-        got = zip(w.received, MEANT, strict=True)
+        got = zip_longest(w.received, MEANT)
         arrived = [(f"{byte:02x}" if byte else "", PAPER if byte in (0, meant) else WRONG) for byte, meant in got]
         yield "arrived (white on dark: wrong)", BYTE, arrived
     elif isinstance(w, PerCpu):

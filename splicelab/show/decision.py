@@ -37,8 +37,7 @@ class Ranking(Sketch):
 
     def draw(self, result: Decision) -> float:
         """Draw a decision."""
-        families = {name: result.parts[list(criteria)].sum(axis=1) for name, criteria in FAMILIES.items()}
-        table = result.table.assign(**families)
+        table = result.table.assign(**{name: result.parts[list(of)].sum(axis=1) for name, of in FAMILIES.items()})
         table.index = table.place.astype(str) + ". " + table.index
         words = "score, less is better (counted, estimated, assumed)"
         place = self.axis(142, 530, BOTTOM, (0, 1.03 * table.high.max() or 1), words)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from splicelab.evidence.counted.life import Life, in_hex
-from splicelab.evidence.counted.lifetimes import DELAYS, FATES, Rates
+from splicelab.evidence.counted.lifetimes import FATES, Rates
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import COUNTED, DANGER, FAINT, GOOD, INK, OWNERS, Picture, axis_label, new_figure
@@ -40,10 +40,10 @@ class LifeDrawing(Sketch):
         return 50 + len(result.moments) * STEP
 
 
-def _delay_axes(axes, said: str = "") -> None:
+def _delay_axes(axes, delays, said: str = "") -> None:
     """Label the axes of a sweep over ACK delays, evenly spaced."""
-    axes.set(xlim=(-0.4, len(DELAYS) - 0.6), ylim=(-0.03, 1.03), xlabel="messages sent before the ACK is due" + said)
-    axes.set(xticks=range(len(DELAYS)), xticklabels=DELAYS, ylabel=axis_label("wrong, of those lost", COUNTED))
+    axes.set(xlim=(-0.4, len(delays) - 0.6), ylim=(-0.03, 1.03), xlabel="messages sent before the ACK is due" + said)
+    axes.set(xticks=range(len(delays)), xticklabels=delays, ylabel=axis_label("wrong, of those lost", COUNTED))
 
 
 def rates(swept: dict[str, Rates]) -> Picture:
@@ -56,7 +56,7 @@ def rates(swept: dict[str, Rates]) -> Picture:
         x = np.arange(len(table)) + 0.06 * (number - len(tables) / 2)
         axes.errorbar(x, table.share, spread, capsize=3)
         axes.text(x[0] - 0.2, table.share.iloc[0], name, ha="right", va="center")  # there they are furthest apart
-    _delay_axes(axes)
+    _delay_axes(axes, table.index)
     axes.set_xlim(-1.6, None)
     words = pd.DataFrame({name: table.share for name, table in tables.items()}).round(2).to_string()
     return Picture(figure, f"share of lost messages that arrive wrong, by ACK delay\n{words}")
@@ -75,9 +75,9 @@ class RatesDrawing(Drawing):
         for place, (words, colour) in enumerate(zip(FATES, FATE_COLOURS, strict=True)):
             top.scatter(place * 12, -1.1, s=70, marker="s", color=colour, edgecolor="#555555", linewidth=0.4)
             top.text(place * 12 + 0.8, -1.1, words, va="center")
-        _delay_axes(axes, " (line: as set above; bars: 95 % intervals)")
-        (self.line,) = axes.plot(range(len(DELAYS)), np.zeros(len(DELAYS)), "o-", color=INK)
-        self.spreads = axes.vlines(range(len(DELAYS)), 0, 0, color=INK, linewidth=5, alpha=0.35)
+        _delay_axes(axes, result.table.index, " (line: as set above; bars: 95 % intervals)")
+        (self.line,) = axes.plot(range(len(result.table)), np.zeros(len(result.table)), "o-", color=INK)
+        self.spreads = axes.vlines(range(len(result.table)), 0, 0, color=INK, linewidth=5, alpha=0.35)
         self.here = axes.axvline(0, color=DANGER, linewidth=1.5)
         self.moving = [self.squares, self.spreads, self.line, self.here]
 
@@ -88,4 +88,4 @@ class RatesDrawing(Drawing):
         self.line.set_ydata(table.share)
         ranges = enumerate(zip(table.low, table.high, strict=True))
         self.spreads.set_segments([((x, low), (x, high)) for x, (low, high) in ranges])
-        self.here.set_xdata([np.interp(result.ack_delay, DELAYS, range(len(DELAYS)))] * 2)
+        self.here.set_xdata([np.interp(result.ack_delay, table.index, range(len(table)))] * 2)

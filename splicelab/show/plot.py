@@ -51,7 +51,7 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
         return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
         return beside(given or None, results)
-    if isinstance(first[0], int):
+    if hasattr(first[0], "__index__"):
         return trains(results)
     if isinstance(first, tuple):
         return before_after(results)

@@ -24,8 +24,7 @@ from splicelab.show.canvas import Drawing
 from splicelab.show.style import DANGER, EDGE, INK, OWNERS, Owner, new_figure
 
 PAPER, WRONG = Owner("", "white", INK), Owner("wrong", DANGER, "white")
-ROOM = 3  # pixels that a box has more than its words
-WORDS_KEPT = 1000
+ROOM, WORDS_KEPT = 3, 1000  # the first: pixels that a box has more than its words
 SPACING_EM, UP_EM = 0.3, 0.07  # between lines, and from Pillow's middle of a line to matplotlib's
 _font = cache(ImageFont.truetype)
 ANCHORS = {"left": "lm", "center": "mm", "right": "rm"}
@@ -84,7 +83,7 @@ class Ink(Artist):
     def get_children(self) -> list[Text]:
         """Return the words as artists."""
         names = ("x", "y", "text", "color", "ha", "fontsize", "fontweight")
-        both = {"va": "center", "figure": self.figure, "transform": self.axes.transData}
+        both = {"va": "center", "parse_math": False, "figure": self.figure, "transform": self.axes.transData}
         return [Text(**dict(zip(names, word, strict=True)), **both) for word in self.words]
 
     def draw(self, renderer) -> None:

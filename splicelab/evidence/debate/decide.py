@@ -16,7 +16,7 @@ from splicelab.errors import InputError, one_of, within
 from splicelab.evidence.debate.criteria import CRITERIA, FAMILIES, count_operation, draw
 from splicelab.evidence.debate.senders import find_sender
 from splicelab.evidence.debate.tables import debate
-from splicelab.evidence.timed.unit_costs import unit_costs
+from splicelab.evidence.timed.unit_costs import UnitCosts, unit_costs
 from splicelab.kernel.world import ACK_DELAY_MAX
 from splicelab.result import Result
 from splicelab.tables import Whole, checked
@@ -104,7 +104,7 @@ class Decision(Result):
         for name, weight in weights.items():
             rest, total = behind @ weights.where(weights.index != name, 0.0), weights.sum() - weight + steps
             ahead = (rest.to_numpy() + np.outer(steps, behind[name])) / np.where(total, total, 1)[:, None]
-            lead = ahead.min(1)
+            lead = ahead.min(1, initial=1.0)  # with nobody behind, the most there can be
             lost = min(np.flatnonzero(lead < 0), key=lambda number: abs(steps[number] - weight), default=None)
             to, then = (np.nan, "") if lost is None else (steps[lost], behind.index[ahead[lost].argmin()])
             rows[name] = weight, to, then, lead.min(), lead.max(), lead[-1]
@@ -143,7 +143,7 @@ def decide(
     flag_ignored: Share = 0.0,
     in_flight: Whole = 1,
     as_of_6_1: bool = False,
-    costs: Any = None,
+    costs: UnitCosts | None = None,
     **options,
 ) -> Decision:
     """Weigh the alternatives for a sender and its operations.
@@ -181,10 +181,11 @@ def decide(
     caller, choices = find_sender(caller, as_of_6_1), debate("choices")
     weights = WEIGHTS | {
         criterion: weight
-        for name, weight in (weights or {}).items()
+        for name, weight in sorted((weights or {}).items(), key=lambda given: given[0] in CRITERIA)  # families first
         for criterion in FAMILIES.get(one_of("criterion", name, (*CRITERIA, *FAMILIES)), (name,))
     }
     within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
+    within("messages", options.get("messages", 1), 1, 10_000)
     shares = pd.Series(payloads) / (sum(payloads.values()) or 1)
     if not shares.sum():
         raise InputError("payloads: no share is above 0")

@@ -10,6 +10,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from splicelab.errors import InputError, one_of
 from splicelab.evidence.orders.allocators import WORLDS
@@ -77,7 +78,7 @@ class TwoMessages(Machine):
 
     def faults(self, at_end: bool) -> Iterator[str]:
         """Yield the rules that memory, queue or receiver break now."""
-        if any(got and got != meant for got, meant in zip(self.received, MEANT, strict=True)):
+        if any(got and got != meant for got, meant in zip_longest(self.received, MEANT)):
             yield CORRUPT
         too_many = sum(self.refs) - 2 - (self.cache[0] > 0)  # at the end three kinds of pages may have a reference
         if min(self.refs + self.users) < 0 or len(set(self.freelist)) < len(self.freelist) or at_end and too_many < 0:
@@ -163,8 +164,7 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
     """
     several = names == ("allocators",) or len(names) != 1
     names = tuple(WORLDS) if names == ("allocators",) else names or tuple(PROGRAMS)
-    known = PROGRAMS | WORLDS
-    wanted = {name: program or known[one_of("alternative", name, tuple(known))] for name in names}
+    wanted = {name: program or (PROGRAMS | WORLDS)[one_of("alternative", name, (*PROGRAMS, *WORLDS))] for name in names}
     try:
         _search_routes({one for one in wanted.values() if isinstance(one, str)} - set(_KNOWN))
         found = {name: _found(name, one) for name, one in wanted.items()}
