@@ -120,11 +120,11 @@ def decide(caller, payload, weight, is_json, **given) -> None:
     """Recommend an alternative for a sender, with reasons, and say what would change it."""
     from splicelab.evidence.debate.decide import decide as decide_for
 
-    described = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
-    if (caller is None) == (described["header_bytes"] is None):
-        raise InputError("decide: either --caller or --header")
+    said = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
+    if (caller is None) == (said["header_bytes"] is None) or caller and [*said.values()][1:] != ["slab", "freed", 0]:
+        raise InputError("decide: either --caller, or --header and what describes it")
     payloads, weights = _pairs("--payload", payload.split(","), ":"), _pairs("--weight", weight, "=")
-    result = decide_for(caller or described, payloads, weights=weights, **given)
+    result = decide_for(caller or said, payloads, weights=weights, **given)
     if is_json:
         return click.echo(json.dumps(result.plain()))
     scores = result.table.drop(columns="reasons")

@@ -167,6 +167,7 @@ def test_the_command_line_says_the_same(capsys):
     [
         [],
         ["--caller", "siw", "--header", "48"],
+        ["--caller", "siw", "--header-owner", "page"],
         ["--header", "48", "--payload", "4096"],
         ["--header", "48", "--payload", "4096:1,4096:1"],
         ["--caller", "siw", "--weight", "time"],

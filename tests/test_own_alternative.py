@@ -13,6 +13,7 @@ from splicelab.alternatives import BUILT_IN, OWN, alternative
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import compare
+from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.run import run
 from splicelab.kernel.iov import iov_begin
 from splicelab.kernel.message import add_piece, build, release
@@ -146,3 +147,9 @@ def test_a_function_that_cannot_be_compiled_gets_one_line_in_its_own_cell():
 def test_what_it_raises_is_one_line():
     assert what_is_said(divides, True) == "mine: ZeroDivisionError: integer division by zero, in message 1"
     assert what_is_said(reaches_too_far, True) == "mine: IndexError: index is out of bounds, in message 1"
+
+
+def test_one_that_makes_no_call_is_seen_to_make_none():
+    alternative("silent")(lambda w: 0)
+    trace = trace_message("siw", "silent")
+    assert trace.tally.ending == "short send" and trace.places["caller"] == "0 calls" and trace.figure is not None

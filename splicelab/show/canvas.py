@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 from splicelab.result import Result
 from splicelab.show.style import DANGER, GOOD, NEIGHBOUR, OWNERS, PLAIN
 
-OFF_BY = 25  # of 255: as much as a colour may be among 128 of a picture's own
+OFF_BY = 20  # of 255: more would make one family's colour another's
 
 
 class Drawing:

@@ -51,7 +51,7 @@ class Ranking(Sketch):
         leads = result.would_change.assign(span=lambda found: found.lead_least - found.lead_most).sort_values("span")
         ends = min(1.1 * leads.lead_least.min(), 0), 1.1 * max(leads.lead_most.max(), 0) or 1
         words = f"lead (estimated), weight 0 to {MOST_WEIGHT:g};\nmark: at {MOST_WEIGHT:g}; below 0 another is first"
-        place = self.axis(686, 940, BOTTOM, ends, words)
+        place = self.axis(686, 930, BOTTOM, ends, words)
         for y, lead in self._rows(678, leads):
             self.frame(place(lead.lead_least), place(lead.lead_most), y, 14, "none", fill=PLAIN)
             self.line(place(lead.lead_at_end), y - 9, place(lead.lead_at_end), y + 9, width=1.5)

@@ -114,7 +114,7 @@ class Trace(Result):
     def places(self) -> dict[str, str]:
         """In words what happens at each place of the call path; no words where there is nothing."""
         tally, names = self.tally, [name for name, *_ in self.events]
-        helped = sum(size_bytes for name, *_, size_bytes in self.events[: names.index("call")] if name == "copy")
+        helped = sum(size for name, *_, size in self.events[: [*names, "call"].index("call")] if name == "copy")
         parts = (helped, tally.copied_bytes - helped)
         copies = [f"copies {times(part, 'byte')}" if part else "copies nothing" for part in parts]
         cut = names.count("frag_alloc")
