@@ -89,9 +89,8 @@ class Ink(Artist):
     def draw(self, renderer) -> None:
         """Draw it all; but for a file words are rendered once, since most of a redraw would go into letters again."""
         names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
-        looks = dict(
-            zip(names, map(list, zip(*self.shapes, strict=True)), strict=True)
-        )  # of two lines a tuple is dashes
+        # lists: a tuple of two line styles would be one of dashes
+        looks = dict(zip(names, map(list, zip(*self.shapes, strict=True)), strict=True))
         PolyCollection(**looks, figure=self.figure, transform=self.axes.transData).draw(renderer)
         if self.figure.canvas.is_saving():
             for text in self.get_children():
