@@ -108,9 +108,9 @@ def trace(file, message_ends, mtu, is_csv, is_json) -> None:
 @click.option("--caller", help="Who sends: a key of data/callers.csv; or describe it, from --header on.")
 @click.option("--as-of-6.1", "as_of_6_1", is_flag=True, help="The caller as it was when the thread was written.")
 @click.option("--header", "header_bytes", type=int, help="Bytes of a header.")
-@click.option("--header-owner", default="slab", help="Whose memory header and trailer lie in.")
-@click.option("--header-fate", default="freed", help="After the send: freed, rewritten or kept.")
-@click.option("--trailer", "trailer_bytes", type=int, default=0, help="Bytes of a trailer.")
+@click.option("--header-owner", show_default="slab", help="Whose memory header and trailer lie in.")
+@click.option("--header-fate", show_default="freed", help="After the send: freed, rewritten or kept.")
+@click.option("--trailer", "trailer_bytes", type=int, show_default="0", help="Bytes of a trailer.")
 @click.option("--payload", default="4096:0.5,65536:0.5", help="BYTES:SHARE of operations, …")
 @click.option("--flag-ignored", type=float, default=0.0, help="Share of sockets that ignore the flag.")
 @click.option("--in-flight", type=int, default=1, help="Messages that wait for their ACK.")
@@ -120,11 +120,12 @@ def decide(caller, payload, weight, is_json, **given) -> None:
     """Recommend an alternative for a sender, with reasons, and say what would change it."""
     from splicelab.evidence.debate.decide import decide as decide_for
 
-    said = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
-    if (caller is None) == (said["header_bytes"] is None) or caller and [*said.values()][1:] != ["slab", "freed", 0]:
+    words = {name: given.pop(name) for name in ("header_bytes", "header_owner", "header_fate", "trailer_bytes")}
+    described = {name: word for name, word in words.items() if word is not None}  # others are as `sender` has them
+    if bool(caller) == bool(described) or described and "header_bytes" not in described:
         raise InputError("decide: either --caller, or --header and what describes it")
     payloads, weights = _pairs("--payload", payload.split(","), ":"), _pairs("--weight", weight, "=")
-    result = decide_for(caller or said, payloads, weights=weights, **given)
+    result = decide_for(caller or described, payloads, weights=weights, **given)
     if is_json:
         return click.echo(json.dumps(result.plain()))
     scores = result.table.drop(columns="reasons")
@@ -175,8 +176,7 @@ def bench(is_json) -> int:
     """Time the kernels against the same work in C on this machine; takes minutes."""
     if not (REPOSITORY / "bench").is_dir():
         raise InputError(f"{REPOSITORY / 'bench'}: not found; run bench from a clone of the repository")
-    done = subprocess.run([sys.executable, "-m", "bench.compare", *["--json"] * is_json], cwd=REPOSITORY)
-    return done.returncode
+    return subprocess.run([sys.executable, "-m", "bench.compare", *["--json"] * is_json], cwd=REPOSITORY).returncode
 
 
 def main(arguments: list[str] | None = None) -> int:
