@@ -52,8 +52,8 @@ def uncompiled() -> list[str]:
     for module in pkgutil.walk_packages(splicelab.__path__, "splicelab."):
         is_apart = module.name.startswith("splicelab.alternatives.") or module.name.endswith("__main__")
         for name, value in {} if is_apart else vars(importlib.import_module(module.name)).items():
-            is_kernel = hasattr(value, "targetoptions") and value.targetoptions.get("inline") != "always"
-            if is_kernel and value.__module__ == module.name and not value.signatures:
+            is_kernel = hasattr(value, "part") and value.targetoptions.get("inline") != "always"
+            if is_kernel and value.__module__ == module.name and not value.part.signatures:
                 missed.append(f"{module.name}.{name}")
     return missed
 

@@ -7,7 +7,6 @@ a crash left is compiled again, not run.
 """
 
 import functools
-import gc
 import hashlib
 import io
 import os
@@ -21,9 +20,10 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from numba.core import caching, config, errors, event, types
+from numba.core import caching, config, errors, types
 
-from splicelab.progress import is_watched
+from splicelab._parts import Parts, place
+from splicelab.progress import is_watched, no_collector
 
 PACKAGE = Path(__file__).resolve().parent
 NAME = PACKAGE.name
@@ -36,7 +36,7 @@ def sources_key(part: bytes = b"@jit") -> str:
     digest = hashlib.sha256(repr((config.BOUNDSCHECK, config.OPT, config.DEBUGINFO_DEFAULT)).encode())
     for path in sorted(PACKAGE.rglob("*.py")):
         source = path.read_bytes()
-        if part in source or path.name == "_jit.py":
+        if part in source or path.name in ("_jit.py", "_parts.py"):
             digest.update(f"\0{path.relative_to(PACKAGE)}\0".encode() + source)
     return digest.hexdigest()[:16]
 
@@ -74,38 +74,6 @@ def _say_once(words: str) -> None:
 types.Record.__repr__ = functools.cache(types.Record.__repr__)  # numba spells out a machine for each step it takes
 
 
-class _Compiling(event.Listener):
-    """Hears of every real compilation (not of a cache hit): says so once, and keeps the cache true."""
-
-    collected, is_edited = [], False  # the first: whether the collector was on, a kernel that is being compiled each
-
-    def on_start(self, compilation: event.Event) -> None:
-        """Look for no garbage meanwhile, which takes a tenth of the time."""
-        dispatcher = compilation.data["dispatcher"]
-        if not _is_ours(dispatcher):
-            return
-        if is_watched():
-            _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
-        if not self.collected:
-            self.is_edited = sources_key() != KEY
-        self.collected.append(gc.isenabled())
-        gc.disable()
-        if self.is_edited:  # under a running process: what it holds belongs to no folder
-            dispatcher._cache.disable()
-
-    def on_end(self, compilation: event.Event) -> None:
-        """Look for garbage again, if anybody did."""
-        if _is_ours(compilation.data["dispatcher"]) and self.collected.pop():
-            gc.enable()
-
-
-def _is_ours(dispatcher) -> bool:
-    return dispatcher.py_func.__module__.partition(".")[0] == NAME
-
-
-event.register("numba:compile", _Compiling())
-
-
 class _Files(caching.IndexDataCacheFile):
     """The files of one kernel; behind what numba reads of each stands its checksum."""
 
@@ -119,8 +87,11 @@ class _Files(caching.IndexDataCacheFile):
 class _Cache(caching.FunctionCache):
     """The cache of one kernel: what cannot be read is dropped, what cannot be written is not kept; nothing fails."""
 
-    def __init__(self, function: Callable) -> None:
+    is_current = True  # no source was edited under this process, whose kernels would then belong to no folder
+
+    def __init__(self, function: Callable, kind: str) -> None:
         super().__init__(function)
+        self._impl._filename_base += kind
         self._cache_file = _Files(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def load_overload(self, *wanted):
@@ -143,9 +114,19 @@ class _Cache(caching.FunctionCache):
     def save_overload(self, signature, made) -> None:
         """File a kernel, if there is room; without the types of all its names, which were two fifths of it."""
         try:
-            super().save_overload(signature, made._replace(type_annotation=""))
+            if self.is_current:
+                super().save_overload(signature, made._replace(type_annotation=""))
         except OSError as error:
             _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
+
+
+def _compile(part, is_ours: bool, args: tuple[types.Type, ...], return_type: None):
+    """Make of a part what Python can call; say so once, and look for no garbage meanwhile: a tenth of the time."""
+    if is_ours and is_watched():
+        _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
+    _Cache.is_current = sources_key() == KEY
+    with no_collector():
+        return place(part, args)
 
 
 class Record(np.void):
@@ -180,12 +161,15 @@ def jit(function: Callable | None = None, **options) -> Callable:
     before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
     try:
         is_kept = options.pop("cache", ours and FOLDER is not None)
-        kernel = numba.njit(**{"nogil": True, "no_cfunc_wrapper": True, **options})(function)
+        options = {"nogil": True, "no_cfunc_wrapper": True, **options}
+        kernel = numba.njit(**options)(function)
+        part = kernel.part = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=Parts)(function)
         if is_kept:
-            kernel._cache = _Cache(function)
+            kernel._cache, part._cache = _Cache(function, ""), _Cache(function, "-part")
     finally:
         config.CACHE_DIR = before
-    find = kernel.get_call_template  # asked whenever one kernel calls another
+    kernel._compiler.compile, kernel.get_overload = functools.partial(_compile, part, ours), part.get_overload
+    find = part.get_call_template  # asked whenever one kernel calls another
     kernel.get_call_template = lambda args, kws: find(map(_widen, args), {name: _widen(kws[name]) for name in kws})
     return kernel
 

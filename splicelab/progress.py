@@ -1,9 +1,11 @@
-"""How far a long action is, told to whoever watches; tests, pipes and stored notebooks see nothing of it."""
+"""Long actions: how far one is, told to whoever watches, not to tests and pipes; and no looking for garbage."""
 
+import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 DELAY_S = 1
 
@@ -27,3 +29,15 @@ def progress(what: str, items: Iterable | None = None, **options):
     from tqdm import tqdm
 
     return tqdm(items, what, delay=DELAY_S, leave=False, position=0, disable=not is_watched(), **options)
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Keep Python from looking for circles among a million objects, again and again: there are none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -63,12 +63,13 @@ class Column(BaseModel):
         return Annotated[text, AfterValidator(lambda digits: int(digits) if digits else None)] if is_number else text
 
 
-def read_table(path: Path) -> list[BaseModel]:
-    """Return the rows of a CSV file whose columns stand in data/columns.csv, checked; InputError as `read_rows`."""
+def read_table(path: Path) -> dict[str, BaseModel]:
+    """Return the rows, by name, of a CSV file whose columns stand in data/columns.csv; InputError as `read_rows`."""
     start = f"{path.stem}."
     columns = [row for row in read_rows(data_path("columns.csv"), Column) if row.column.startswith(start)]
     fields = {row.column.removeprefix(start): (row.cell, ...) for row in columns}
-    return read_rows(path, create_model(path.stem, __config__=ConfigDict(extra="forbid"), **fields))
+    rows = read_rows(path, create_model(path.stem, __config__=ConfigDict(extra="forbid"), **fields))
+    return {getattr(row, next(iter(fields))): row for row in rows}
 
 
 def checked(function: Callable) -> Callable:

@@ -13,7 +13,6 @@ from splicelab.evidence.orders import programs
 from splicelab.evidence.orders import search as orders
 from splicelab.evidence.orders.machine import MEANT, OTHER
 from splicelab.evidence.orders.programs import (
-    BY_REFERENCE,
     CORRUPT,
     LEAKED,
     LOST,
@@ -28,6 +27,7 @@ from splicelab.evidence.orders.search import ENDLESS, Verdicts, World, search
 UNSAFE = ("naive_attach", "rewritten_header")
 SAFE = [name for name in PROGRAMS if name not in UNSAFE]
 known = cache(search_orders)
+BY_REFERENCE = "send attach:header attach:payload attach:trailer"
 SHORT = "kmalloc; write; send copy:header attach:payload copy:trailer; kfree"
 LONG = "kmalloc; write; send callback:header; send attach:payload callback:trailer"
 

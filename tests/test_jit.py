@@ -54,7 +54,7 @@ damages.append(lambda path: path.write_bytes(path.read_bytes()[:-20]))
 for damage in damages:
     for suffix in ("nbi", "nbc"):
         found = list(_jit.FOLDER.rglob("*." + suffix))
-        assert len(found) == 2
+        assert len(found) == 3  # both as parts, and what Python calls
         for path in found:
             damage(path)
         assert hits_afresh() == 0
@@ -151,6 +151,16 @@ def test_a_watcher_is_told_once_and_only_when_something_compiles(mini):
     assert "compiling" not in mini(watched)
 
 
+def test_a_part_is_compiled_once_and_can_print_and_raise_wherever_it_is_taken_in(mini):
+    says = "    print(x)\n    if x > 10:\n        raise ValueError('over', x)\n    return"
+    (mini.package / "callee.py").write_text(CALLEE.format(factor=2).replace("    return", says))
+    tries = "try:\n    {}(11)\nexcept ValueError as error:\n    print(*error.args)\n"
+    assert mini(RUN + tries.format("outer"))[:2] == ["10", "21"]
+    assert mini(RUN + tries.format("outer"))[4:] == ["11", "over", "11"], "of the cache, and inside of another"
+    alone = "from mini.callee import inner\nprint(inner(10), sum(inner.part.stats.cache_hits.values()))\n"
+    assert mini(alone + tries.format("inner")) == ["10", "20", "1", "11", "over", "11"], "Python has not called it yet"
+
+
 def test_functions_of_elsewhere_are_not_cached_and_the_global_setting_is_left_alone():
     from numba.core import config
 
@@ -179,7 +189,7 @@ def test_a_callee_is_compiled_once_for_all_constants_and_integers():
         return add(x, 1) + add(x, 2) + add(np.int32(x), True) + add(3, x) + add(x, np.uint64(1))
 
     assert calls(10) == 11 + 12 + 11 + 13 + 11
-    assert {str(signature) for signature in add.signatures} == {
+    assert {str(signature) for signature in add.part.signatures} == {
         "(int64, int64)",
         "(int64, bool)",
         "(int64, uint64)",

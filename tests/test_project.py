@@ -15,7 +15,7 @@ from splicelab.paths import REPOSITORY
 PACKAGE = REPOSITORY / "splicelab"
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python", "dask": "dask-core"}
 FLOORS = [  # from the ground up: a module imports its own floor and those before it
-    ("errors", "paths", "progress", "_jit", "tables", "result"),
+    ("errors", "paths", "progress", "_parts", "_jit", "tables", "result"),
     ("kernel",),
     ("recipes",),
     ("callers",),
@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up: a module imports its own floor and those befor
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-GOAL_LINES, MOST_LINES, MOST_HEART_LINES = 6400, 8333, 2100  # the second, until it is the first, only falls
+GOAL_LINES, MOST_LINES, MOST_HEART_LINES = 6400, 8331, 2100  # the second, until it is the first, only falls
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Written as patterns that do not match themselves.
 FORBIDDEN = re.compile(

@@ -9,19 +9,13 @@ from typing import Any
 from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
 from splicelab.errors import InputError
+from splicelab.paths import data_path
 from splicelab.result import Result, crisp_png
 from splicelab.show.canvas import LiveCanvas
+from splicelab.tables import read_table
 
 # Words of a control where its name does not say it by itself; a suffix _bytes, _pages … is the unit in brackets.
-LABELS = {
-    **{"nodelay": "TCP_NODELAY", "mtu": "MTU", "flag": "splice flag given", "how": "sent by", "announce": "announced"},
-    **{"zeroed": "memory is zeroed when allocated", "object_bytes": "size class of the object"},
-    **{"loss": "chance of a loss", "pressure": "others' kmallocs and kfrees per message"},
-    **{"ack_delay": "ACK delay (messages)", "acks_each_call": "ACKs arrive", "in_flight": "in flight (messages)"},
-    **{"lose_every": "lose each n-th (0: none)", "order3_fails": "single pages only", "messages": "messages sent"},
-    **{"layer": "layer above TCP", "carry": "calls carry", "loopback": "receiver", "as_of_6_1": "as of Linux 6.1"},
-    **{"segments_in_software": "segments are cut", "heat": "payload in the cache", "here": "measured here and now"},
-}
+LABELS = {name: row.label for name, row in read_table(data_path("controls.csv")).items()}
 UNITS = ("bytes", "pages", "messages", "percent", "ns")
 
 _drawing = RLock()  # one for all Explorers: a slider's later messages come in another thread, while cells run

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from splicelab.paths import data_path
 from splicelab.result import LIVE_DPI, Result
+from splicelab.tables import read_table
 
 STYLE = rc_params_from_file(data_path("figures.mplstyle"), use_default_template=False)
 INK, FAINT, EDGE, DANGER, GOOD = "#111111", "#707070", "#333333", "#B2182B", "#1B7837"
@@ -26,19 +27,7 @@ class Owner(NamedTuple):
 
 # After the palette of Okabe and Ito, some lighter or darker: told apart with any common colour blindness, and in print
 # without colours where they stand side by side. Every use carries words as well.
-OWNERS = {
-    "slab": Owner("slab object", "#D55E00", "black"),
-    "stack": Owner("kernel stack", "#CC79A7", "black"),
-    "static": Owner("static data", "#F0E442", "black"),
-    "page_cache": Owner("page", "#005C94", "white"),
-    "user": Owner("user page", "#8CCBF2", "black"),
-    "page_frag": Owner("page fragment", "#5CCBA4", "black"),
-    "large_kmalloc": Owner("large kmalloc", "#7A4A1E", "white"),
-    "skb": Owner("skb", "#E69F00", "black"),
-    "copied": Owner("copied bytes", "#222222", "white"),
-    "free": Owner("free", "#EDEDED", "black"),
-    "other": Owner("somebody else's", "#5E3C99", "white"),
-}
+OWNERS = {name: Owner(row.label, row.colour, row.ink) for name, row in read_table(data_path("owners.csv")).items()}
 
 
 # Where a number comes from: the model, kernels timed on this machine, system calls to its kernel, a traced kernel.

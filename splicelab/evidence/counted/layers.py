@@ -21,10 +21,11 @@ from splicelab.tables import read_table
 
 def _recipes(name: str) -> dict[str, dict[str, str]]:
     """Return the calls of each sender before 6.5 and since, by the name of their column."""
-    return {row.sender: row.model_dump(include={"sends_6_1", "sends_6_12"}) for row in read_table(data_path(name))}
+    rows = read_table(data_path(name)).items()
+    return {sender: row.model_dump(include={"sends_6_1", "sends_6_12"}) for sender, row in rows}
 
 
-LAYERS = {row.layer: row for row in read_table(data_path("layers.csv"))}
+LAYERS = read_table(data_path("layers.csv"))
 HANDED_DOWN, PATTERNS = _recipes("handed_down.csv"), _recipes("sender_patterns.csv")
 
 

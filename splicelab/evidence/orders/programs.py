@@ -16,27 +16,14 @@ from splicelab.errors import InputError, one_of
 from splicelab.evidence.orders.allocators import WORLDS
 from splicelab.evidence.orders.machine import FREE, KEPT, LOOPBACK, MEANT, MESSAGE, WIRE, Frag, Machine, Skb
 from splicelab.evidence.orders.search import Step, Verdict, Verdicts, World, search
+from splicelab.paths import data_path
 from splicelab.progress import progress
+from splicelab.tables import read_table
 
 Program = str | Sequence[str | Callable[[Machine, int], None]]
 
 # What a caller does for each of its two messages; between two steps anybody else may run.
-BY_REFERENCE = "send attach:header attach:payload attach:trailer"
-PROGRAMS = {
-    "plain_copy": "kmalloc; write; send copy:header copy:payload copy:trailer; kfree",
-    "piecewise": "kmalloc; write; send copy:header MORE; send attach:payload MORE; send copy:trailer; kfree",
-    "three_calls": "kmalloc; write; send copy:header MORE; send attach:payload MORE; send copy:trailer; kfree",
-    "kill_notlast": "kmalloc; write; send copy:header MORE; send attach:payload; send copy:trailer; kfree",
-    "copy_in_stack": "kmalloc; write; send copy:header attach:payload copy:trailer; kfree",
-    "fix_callers": f"frag_alloc; write; {BY_REFERENCE}; put_page",
-    "rewrite_helper": f"kmalloc; write; frag_alloc; memcpy; {BY_REFERENCE}; put_page; kfree",
-    "page_per_object": f"alloc_page; write; {BY_REFERENCE}; put_page",
-    "attach_callback": "kmalloc; write; send callback:header attach:payload callback:trailer",
-    "copy_on_ref": "kmalloc; write; send copy_on_ref:header attach:payload copy_on_ref:trailer",
-    "naive_attach": f"kmalloc; write; {BY_REFERENCE}; kfree",
-    "rewritten_header": f"frag_alloc once; write; {BY_REFERENCE}; put_page last",
-    "rewritten_after_reply": f"frag_alloc once; wait_reply; write; {BY_REFERENCE}; put_page last",
-}
+PROGRAMS = {name: row.steps for name, row in read_table(data_path("programs.csv")).items()}
 STEP = re.compile(
     "kmalloc|alloc_page|frag_alloc( once)?|write|memcpy|kfree|put_page( last)?|wait_reply"
     "|send( (copy|attach|callback|copy_on_ref):(header|payload|trailer))+( MORE)?"

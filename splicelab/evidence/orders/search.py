@@ -1,8 +1,5 @@
 """Every order in which the events of a small world can happen, and the shortest one that breaks a rule."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from splicelab.errors import InputError
-from splicelab.progress import progress
+from splicelab.progress import no_collector, progress
 from splicelab.result import Result
 
 MOST_STATES = 1_000_000
@@ -112,18 +109,6 @@ class Verdicts(Result, dict[str, Verdict]):
             rows[name] = *said, one.violation or "nothing", len(one.counterexample) or ""
         columns = "states", "orders", "orders that break a rule", "what breaks", "shortest (events)"
         return pd.DataFrame.from_dict(rows, "index", columns=columns)
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Keep Python from looking for circles among a million states, again and again: there are none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @no_collector()
