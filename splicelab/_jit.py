@@ -8,6 +8,7 @@ a crash left is compiled again, not run.
 
 import functools
 import hashlib
+import inspect
 import io
 import os
 import re
@@ -22,7 +23,7 @@ import numba
 import numpy as np
 from numba.core import caching, config, errors, types
 
-from splicelab._parts import Parts, place
+from splicelab._parts import parts, place
 from splicelab.progress import is_watched, no_collector
 
 PACKAGE = Path(__file__).resolve().parent
@@ -163,12 +164,13 @@ def jit(function: Callable | None = None, **options) -> Callable:
         is_kept = options.pop("cache", ours and FOLDER is not None)
         options = {"nogil": True, "no_cfunc_wrapper": True, **options}
         kernel = numba.njit(**options)(function)
-        part = kernel.part = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=Parts)(function)
+        part = kernel.part = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=parts)(function)
         if is_kept:
             kernel._cache, part._cache = _Cache(function, ""), _Cache(function, "-part")
     finally:
         config.CACHE_DIR = before
     kernel._compiler.compile, kernel.get_overload = functools.partial(_compile, part, ours), part.get_overload
+    kernel._compiling_counter = part._compiling_counter  # by which a kernel that calls itself is known
     find = part.get_call_template  # asked whenever one kernel calls another
     kernel.get_call_template = lambda args, kws: find(map(_widen, args), {name: _widen(kws[name]) for name in kws})
     return kernel
@@ -185,8 +187,8 @@ def compile_own(function: Callable, record: np.dtype) -> Callable:
 
     Raises ValueError, one line, where it cannot be compiled or returns anything but an integer.
     """
-    if not hasattr(function, "__code__"):
-        raise ValueError(f"{function!r:.40} is no Python function")
+    if not hasattr(function, "__code__") or inspect.isgeneratorfunction(function):
+        raise ValueError(f"{function!r:.40} is no Python function, or yields")
     kernel = jit(function, boundscheck=True)
     if config.DISABLE_JIT:
         return kernel

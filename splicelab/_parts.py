@@ -35,11 +35,9 @@ def _read(machine: codegen.CPUCodegen, filed: tuple, others=codegen.CPUCodegen.u
 codegen.CPUCodegen.unserialize_library = _read
 
 
-class Parts(compiler.Compiler):
-    """Compiles as numba does, to a part."""
-
-    def __init__(self, typing, target, library, *rest) -> None:
-        super().__init__(typing, target, _Part(target.codegen(), "part"), *rest)
+def parts(typing, target, library: None, *rest) -> compiler.Compiler:
+    """Return what compiles as numba does, to a part."""
+    return compiler.Compiler(typing, target, _Part(target.codegen(), "part"), *rest)
 
 
 def place(part, args: tuple[types.Type, ...]):

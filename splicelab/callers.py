@@ -185,7 +185,7 @@ class Message(NamedTuple):
         return sizes | {"payload": self.payload_bytes, "digest": digest_bytes, "trailer": trailer_bytes}
 
     @lru_cache(1024)  # noqa: B019 - a message is a value, and a sweep asks for the same ones again and again
-    def sends(self, kernel: str) -> list[Send]:
+    def sends(self, kernel: str) -> tuple[Send, ...]:
         """Return the calls that send it on 6.1, or on any later kernel, as `Caller.sends`."""
         row, column = self.caller, f"sends_{'6_1' if kernel == '6.1' else '6_12'}"
         sizes, words = self._sizes(column), read_words(getattr(row, column))
@@ -205,10 +205,10 @@ class Message(NamedTuple):
             parts = _cut(segments, self.offset_bytes if pieces == ["payload"] else self.start_bytes, unit_bytes)
             calls += [(method, part, choices[place == len(parts) - 1 and -1]) for place, part in enumerate(parts)]
         last = len(calls) - 1
-        return [
+        return tuple(
             Send(method, segments, frozenset(flags[place == last].split("|")) - {"-"})
             for place, (method, segments, flags) in enumerate(calls)
-        ]
+        )
 
 
 def _cut(segments: list[Segment], start_bytes: int, unit_bytes: int) -> list[list[Segment]]:

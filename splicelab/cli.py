@@ -63,8 +63,8 @@ def compare(caller, payload, trace, message_ends, alternative, profile, mtu, is_
     from splicelab.evidence.recorded.own_trace import own_trace
 
     profile = profile or DEFAULT_PROFILE
-    if (caller is None, payload is None) != (trace is not None, trace is not None):
-        raise click.UsageError("give --caller and --payload, or else --trace")
+    if (caller, payload) != (None, None) if trace is not None else None in (caller, payload) or message_ends != "more":
+        raise click.UsageError("give --caller and --payload, or else --trace, and how its messages end")
     if trace is None:
         result = compare_alternatives(caller, payload, alternative, profile, mtu=mtu, **how)
     elif given := [name for name, value in how.items() if value not in (None, False, 4096)]:
@@ -130,7 +130,7 @@ def decide(caller, payload, weight, is_json, **given) -> None:
         return click.echo(json.dumps(result.plain()))
     scores = result.table.drop(columns="reasons")
     moves = result.would_change.dropna()[["weight", "to", "then"]]
-    told = moves.to_string() if len(moves) else "no weight from 0 to 3"
+    told = moves.to_string() if len(moves) else f"no weight from 0 to {result.most_weight:g}"
     click.echo(f"{result.text}\n\nscores, less is better\n{scores.to_string(float_format='{:.3f}'.format)}")
     click.echo(f"\nwhat alone would change the first place\n{told}")
 
@@ -142,6 +142,7 @@ def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
         name, _, value = word.partition(between)
         if not (name and value):
             raise InputError(f"decide: {option}: {word!r:.60} is not NAME{between}NUMBER")
+        name = str(int(name)) if name.isdecimal() else name
         if name in pairs:
             raise InputError(f"decide: {option}: a name stands twice")
         pairs[name] = value

@@ -18,6 +18,15 @@ def test_bars_are_legible(caller, payload_bytes, profile):
     assert_legible(compare(caller, payload_bytes, profile=profile, chosen="copy_in_stack").figure)
 
 
+@pytest.mark.parametrize(
+    ("payload_bytes", "options", "said"),
+    [(4096, {}, "one message"), (4096, {"messages": 3}, "3 messages"), (65536, {"mtu": 1500}, "46 messages")],
+)
+def test_the_axis_says_how_many_messages_were_counted(payload_bytes, options, said):
+    drawing = Bars(compare("siw", payload_bytes, ("plain_copy", "copy_in_stack"), **options))
+    assert f"{said} (counted)" in [words for _, _, words, *_ in drawing.ink.words]
+
+
 def column(drawing, title):
     """Return the words of a column from top to bottom, each with its colour, and how long its bars are, in pixels."""
     titles = dict(sorted((x, words) for x, y, words, *_ in drawing.ink.words if y == 20)) | {950: ""}

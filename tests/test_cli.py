@@ -145,6 +145,7 @@ def test_compare_as_json(capsys):
         (["--payload", "9" * 30], "payload"),
         (["--alternative", "none"], "alternative"),
         (["--profile", "5.15"], "profile"),
+        (["--message-ends", "5"], "how its messages end"),
     ],
 )
 def test_compare_names_the_option_that_is_wrong(changed, named, capsys):

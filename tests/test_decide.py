@@ -65,6 +65,13 @@ def test_what_would_change_it_does(decision):
         assert again.table.index[0] == row.then != first
 
 
+def test_a_weight_above_the_usual_is_changed_from_where_it_stands():
+    heavy = decide(YOURS, {4096: 1}, weights=dict.fromkeys(CRITERIA, 0) | {"calls": 20, "lines in callers": 9})
+    assert heavy.most_weight == 20 and heavy.would_change.to.max() > 3
+    for criterion, row in heavy.would_change.dropna().iterrows():
+        assert decide(YOURS, {4096: 1}, weights=heavy.weights | {criterion: row.to}).table.index[0] == row.then
+
+
 def test_who_brings_other_bytes_is_out():
     decision = decide(YOURS | {"header_owner": "stack"}, {4096: 1})
     assert {"copy_in_stack", "rewrite_helper"} <= decision.excluded.keys() <= set(debate("choices").index)
@@ -130,6 +137,8 @@ def phases_error(x, y):
         ({"weights": {"beauty": 1}}, "criterion: 'beauty'"),
         ({"weights": {"calls": -1}}, "weights.calls"),
         ({"flag_ignored": 1.5}, "flag_ignored"),
+        ({"messages": 0}, "messages: 0, not 1 to "),
+        ({"messages": "many"}, "messages: must be a valid integer"),
         ({"in_flight": 63}, "in flight: 63 messages, not 0 to 62"),
         ({"mtu": ([],)}, "mtu: must be a valid integer"),  # what cannot be a key of what is kept
     ],

@@ -44,6 +44,13 @@ def test_the_picture_is_legible(allocator, load):
     assert_legible(fill(allocator, **load._asdict()).figure, is_moving=True)
 
 
+def test_the_words_of_a_full_queue_end_inside_the_picture():
+    figure = LiveCanvas(full := fill("page_frag_down", (4096, 4096), in_flight=500, messages=1500)).drawing.figure
+    figure.axes[1].texts[0].set_text("charged (truesize): 4,194,304 B")
+    assert full.held_bytes <= 4_194_304
+    assert figure.axes[1].texts[0].get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_there_and_back_gives_the_same_picture():
     fillings = [fill("page_frag_down", messages=messages) for messages in (3, 300, 3)]
     canvas = LiveCanvas(fillings[0])

@@ -93,7 +93,9 @@ def test_the_sentence_names_the_argument(changes, told):
     assert str(caught.value).startswith(told)
 
 
-BY_COLUMNS = [f"{name}.csv" for name in ("layers handed_down sender_patterns programs owners controls").split()]
+BY_COLUMNS = [
+    f"{name}.csv" for name in ("layers handed_down sender_patterns programs owners labels families ways").split()
+]
 ROWS = {
     "callers.csv": splicelab.callers.Caller,
     "recordings/manifest.csv": recordings.RecordingFile,

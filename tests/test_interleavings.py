@@ -1,9 +1,9 @@
 """All orders of events: what breaks is found, what holds holds in every order, and the check itself can fail."""
 
+import functools
 import multiprocessing
 import signal
 import threading
-from functools import cache
 from math import comb
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from splicelab.errors import InputError
 from splicelab.evidence.orders import programs
 from splicelab.evidence.orders import search as orders
-from splicelab.evidence.orders.machine import MEANT, OTHER
+from splicelab.evidence.orders.machine import MEANT, OTHER, Machine
 from splicelab.evidence.orders.programs import (
     CORRUPT,
     LEAKED,
@@ -26,7 +26,7 @@ from splicelab.evidence.orders.search import ENDLESS, Verdicts, World, search
 
 UNSAFE = ("naive_attach", "rewritten_header")
 SAFE = [name for name in PROGRAMS if name not in UNSAFE]
-known = cache(search_orders)
+known = functools.cache(search_orders)
 BY_REFERENCE = "send attach:header attach:payload attach:trailer"
 SHORT = "kmalloc; write; send copy:header attach:payload copy:trailer; kfree"
 LONG = "kmalloc; write; send callback:header; send attach:payload callback:trailer"
@@ -130,6 +130,14 @@ def test_a_step_may_be_a_reader_s_own_function():
     assert verdict.violation == CORRUPT and "caller: message 1: scribble" in verdict.text
 
 
+def leaves_something(machine, message):
+    machine.note = message
+
+
+def asks_too_much(machine, message):
+    machine.slab[message] = machine.slab[7]
+
+
 @pytest.mark.parametrize(
     ("name", "program", "words"),
     [
@@ -137,7 +145,11 @@ def test_a_step_may_be_a_reader_s_own_function():
         ("mine", "kmalloc; melt", "program: 'melt' is not a step: kmalloc"),
         ("mine", "kmalloc; write; send header", "program: 'send header' is not a step"),
         ("mine", "", "alternative: 'mine' is not one of"),
-        ("mine", "kmalloc; kmalloc; kmalloc", "takes more than this machine's"),
+        ("fix_callers", "kmalloc", "program: give it one name of its own"),
+        ("mine", ["kmalloc", functools.partial(Machine.kfree, address=99)], "program: functools.partial.*: TypeError"),
+        ("mine", ["kmalloc", leaves_something], "program: leaves_something: an attribute that the machine did not"),
+        ("mine", ["kmalloc", asks_too_much], "program: asks_too_much: IndexError: "),
+        ("mine", "kmalloc; kmalloc; kmalloc", "program: kmalloc: more than three objects, or four pages"),
     ],
 )
 def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):

@@ -88,6 +88,13 @@ def test_a_cell_may_be_run_again_with_a_changed_function():
     assert run(SIW, "mine").ending == "refused (-EIO)"
 
 
+def test_what_nobody_asked_the_stack_to_take_was_not_refused():
+    alternative("mine")(lambda w: 0)
+    assert {column.way for column in trace_message("siw", "mine").columns} == {"not sent"}
+    with pytest.raises(InputError, match="messages: 3, not 1 to 1"):
+        trace_message("siw", "mine", messages=3)
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_names_of_the_package_are_taken(name):
     with pytest.raises(InputError, match=f"alternative: '{name}' is taken by the package"):
@@ -122,6 +129,10 @@ def asks_too_much(w):
     return iov_begin(w, 3)
 
 
+def yields(w):
+    yield 0
+
+
 def says_nothing(w):
     build_all(w)
 
@@ -137,6 +148,7 @@ def reaches_too_far(w):
 def test_a_function_that_cannot_be_compiled_gets_one_line_in_its_own_cell():
     assert what_is_said(misspells) == "mine: does not compile: NameError: name 'sendmsgg' is not defined"
     assert what_is_said(misnames) == "mine: does not compile: KeyError: 'peices'"
+    assert what_is_said(yields).endswith("is no Python function, or yields")
     said = what_is_said(asks_too_much)
     assert said.startswith("mine: does not compile: ") and "too many positional arguments" in said
     assert said.endswith(f", line {asks_too_much.__code__.co_firstlineno + 1}")

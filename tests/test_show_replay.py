@@ -4,7 +4,8 @@ import pytest
 from legible import assert_legible
 from matplotlib.text import Text
 
-from splicelab import compare, load_callers, plot
+from splicelab import compare, lives, load_callers, plot, run
+from splicelab.errors import InputError
 from splicelab.evidence.recorded.replay import by_operation, replay
 from splicelab.show.recorded import ReplayDrawing
 from splicelab.show.style import DANGER
@@ -40,6 +41,22 @@ def test_all_callers_by_all_alternatives_on_one_page():
     assert len(picture.text.splitlines()) == 1 + len(callers)
     siw = picture.figure.axes[0]
     assert [text.get_text() for text in siw.findobj(Text) if text in siw.texts][5:10] == ["21", "40", "21", "4", "98k"]
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ({"a": run("siw", "plain_copy")}, "no picture of Tally"),
+        ({"a": []}, "no picture of list without elements"),
+        ({"a": 3}, "no picture of int"),
+        ({"a": compare("siw", 4096, ("plain_copy",)), "b": [48]}, "no picture of Comparison and list"),
+        ({name: compare("siw", 4096, (name,)) for name in ("plain_copy", "piecewise")}, "the same alternatives"),
+        ({f"{n}": lives(messages=100, by_delay=(0, n)) for n in (1, 2)}, "the same ACK delays"),
+    ],
+)
+def test_what_is_not_of_one_kind_has_no_picture(results, said):
+    with pytest.raises(InputError, match=f"^plot: .*{said}"):
+        plot(results)
 
 
 def test_who_is_refused_is_red_and_said():

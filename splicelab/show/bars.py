@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
 from splicelab.show.canvas import Drawing, shows
@@ -81,8 +82,9 @@ class Bars(Sketch):
 
 def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
     """Draw comparisons by name: a row an alternative, a column a measure, dark is the most; empty is as above."""
-    first, *others = compared.values()
-    names = [name for name in first.tallies if all(name in one.tallies for one in others)]
+    names, *others = (list(one.tallies) for one in compared.values())
+    if any(one != names for one in others):
+        raise InputError(f"plot: comparisons of the same alternatives, not {names} and others")
     cols = min(COLUMNS, len(compared))
     rows = -(-len(compared) // cols)
     figure, grid = new_figure(9.5, 0.5 + 2.2 * rows, rows, cols, squeeze=False)

@@ -58,10 +58,7 @@ class Stacks(Drawing):
         for row, total in enumerate(ends):
             axes.text(total, row, f" {total:,.0f}", va="center")
         axes.set_yticks(rows, [name.replace("_", " ") for name in parts.index])
-        axes.set(
-            xlim=(0, 1.1 * ends.max()),
-            ylim=(len(parts) - 0.4, -0.6),
-            xlabel="ns a message (estimated from timed unit costs)",
-        )
+        axes.set(xlim=(0, 1.1 * ends.max()), ylim=(len(parts) - 0.4, -0.6))
+        axes.set_xlabel("ns a message (estimated from timed unit costs)")
         axes.set_title(result.decides.replace("_", " "), fontsize=10)
         self.figure.legend(fontsize=9, loc="outside lower center", ncols=len(KINDS))

@@ -7,33 +7,23 @@ import numpy as np
 import pandas as pd
 
 from splicelab.evidence.debate.criteria import FAMILIES
-from splicelab.evidence.debate.decide import MOST_WEIGHT, Decision
+from splicelab.evidence.debate.decide import Decision
 from splicelab.evidence.debate.phases import Phases
 from splicelab.evidence.debate.tables import debate
 from splicelab.show.canvas import Drawing, shows
 from splicelab.show.grid import new_cells, put_cell
 from splicelab.show.sketch import Sketch
-from splicelab.show.style import PLAIN, Owner
+from splicelab.show.style import PLAIN, label, read_owners
 
 TOP, BOTTOM = 8, 318  # of the bars, in pixels
-# Families of criteria; no colour of an owner of memory.
-LOOKS = {
-    "work": Owner("work: calls, copies, time", "#3B4A5A", "white"),
-    "wire": Owner("wire: skbs", "#CFDCE8", "black"),
-    "memory": Owner("memory: held, fetched", "#B9A44C", "black"),
-    "code": Owner("code: callers, core, others", "#A6636B", "black"),
-    "hindsight": Owner("later bugs", "#6F5A7E", "white"),
-}
 LIGHT = "#E8E4D8 #DCE3EA #C9D8E6 #E3C9CC #CFE3D4 #E9DDF0 #F3E3C3 #D6EEF0 #F0D6E4"  # of alternatives in a map
-LABELS = {"header_bytes": "header (bytes)", "payload_bytes": "payload (bytes)", "messages_per_s": "messages a second"}
-LABELS |= {"flag_ignored": "share of sockets that ignore the flag", "ack_delay_ms": "ACK delay (ms)"}
 
 
 @shows(Decision)
 class Ranking(Sketch):
     """Left a bar an alternative with its interval, less is better; right how a weight moves the lead of the first."""
 
-    owners = LOOKS
+    owners = read_owners("families.csv")  # no colour of an owner of memory
 
     def draw(self, result: Decision) -> float:
         """Draw a decision."""
@@ -50,7 +40,8 @@ class Ranking(Sketch):
             self.line(place(row.low), y, place(row.high), y, width=1.5)
         leads = result.would_change.assign(span=lambda found: found.lead_least - found.lead_most).sort_values("span")
         ends = min(1.1 * leads.lead_least.min(), 0), 1.1 * max(leads.lead_most.max(), 0) or 1
-        words = f"lead (estimated), weight 0 to {MOST_WEIGHT:g};\nmark: at {MOST_WEIGHT:g}; below 0 another is first"
+        most = f"{result.most_weight:g}"
+        words = f"lead (estimated), weight 0 to {most};\nmark: at {most}; below 0 another is first"
         place = self.axis(686, 930, BOTTOM, ends, words)
         for y, lead in self._rows(678, leads):
             self.frame(place(lead.lead_least), place(lead.lead_most), y, 14, "none", fill=PLAIN)
@@ -74,8 +65,8 @@ class PhaseMap(Drawing):
     def update(self, result: Phases) -> None:
         """Draw a map."""
         fills = dict(zip(debate("choices").index, LIGHT.split(), strict=True))
-        axes = new_cells(result.table, LABELS[result.table.columns.name], 0.42)
-        axes.set_ylabel(LABELS[result.table.index.name])
+        axes = new_cells(result.table, label(result.table.columns.name), 0.42)
+        axes.set_ylabel(label(result.table.index.name))
         axes.xaxis.set_major_formatter(lambda place, _: f"{result.table.columns[int(place)]:,g}")
         axes.yaxis.set_major_formatter(lambda place, _: f"{result.table.index[int(place)]:,g}")
         for (row, col), name in np.ndenumerate(result.table.to_numpy()):

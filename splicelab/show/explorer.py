@@ -9,14 +9,9 @@ from typing import Any
 from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixed, interactive
 
 from splicelab.errors import InputError
-from splicelab.paths import data_path
 from splicelab.result import Result, crisp_png
 from splicelab.show.canvas import LiveCanvas
-from splicelab.tables import read_table
-
-# Words of a control where its name does not say it by itself; a suffix _bytes, _pages … is the unit in brackets.
-LABELS = {name: row.label for name, row in read_table(data_path("controls.csv")).items()}
-UNITS = ("bytes", "pages", "messages", "percent", "ns")
+from splicelab.show.style import label
 
 _drawing = RLock()  # one for all Explorers: a slider's later messages come in another thread, while cells run
 
@@ -74,10 +69,8 @@ def _control(name: str, short: Any, given: Mapping[str, Any], labels: Mapping[st
         raise InputError(f"explore: {name}: {short!r} is no control: give (low, high), a list, True or False, a widget")
     if widget is not short and first is not Parameter.empty and widget.value != first:
         raise InputError(f"explore: {name}: the first value, {first!r}, is not among {short!r}")
-    stem, _, unit = name.rpartition("_")
     is_worded = isinstance(short, list) and short and isinstance(short[0], tuple)
-    said = stem.replace("_", " ") + (f" ({unit})" * (not is_worded)) if unit in UNITS else name.replace("_", " ")
-    widget.description = labels.get(name) or widget.description or LABELS.get(name, said)
+    widget.description = labels.get(name) or widget.description or label(name, not is_worded)
     return widget
 
 

@@ -47,7 +47,8 @@ class FragPage(Drawing):
         bars.minorticks_off()
         bars.set(title="what the queue holds", xlabel=axis_label("bytes, log scale", COUNTED))
         self.bars = list(bars.barh([0, 1], [1, 1], 0.36, color=[OWNERS["copied"].colour, OWNERS["page_frag"].colour]))
-        self.words = [bars.text(1.3, row - 0.3, "", va="center") for row in (0, 1)]
+        longest = f"charged (truesize): {LONGEST_BYTES:,} B"  # the layout makes room for it
+        self.words = [bars.text(1.3, row - 0.3, longest, va="center") for row in (0, 1)]
         self.moving = [self.image, gaps, *self.bars, *self.words]
 
     def update(self, filling: Filling) -> None:

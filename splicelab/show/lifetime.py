@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from splicelab.errors import InputError
 from splicelab.evidence.counted.life import Life, in_hex
 from splicelab.evidence.counted.lifetimes import FATES, Rates
 from splicelab.show.canvas import Drawing, shows
@@ -49,6 +50,8 @@ def _delay_axes(axes, delays, said: str = "") -> None:
 def rates(swept: dict[str, Rates]) -> Picture:
     """Draw several sweeps over the ACK delay, each with its 95 % intervals."""
     tables = {name: one.table for name, one in swept.items()}
+    if len({tuple(table.index) for table in tables.values()}) > 1:
+        raise InputError("plot: sweeps over the same ACK delays")
     figure, axes = new_figure(9.5, 4)
     axes.set_prop_cycle(**LINES)
     for number, (name, table) in enumerate(tables.items()):

@@ -2,26 +2,15 @@
 
 import numpy as np
 
+from splicelab.evidence.live.measure import COSTS
 from splicelab.evidence.live.run import LiveRun
+from splicelab.paths import data_path
 from splicelab.show.canvas import Drawing, shows
-from splicelab.show.style import LIVE, axis_label, new_figure
+from splicelab.show.style import LIVE, axis_label, label, new_figure
+from splicelab.tables import read_table
 
-# Colour, marker and line of an alternative, and its system calls.
-LOOKS = {
-    "plain_copy": ("#111111", "o", "-", "sendmsg"),
-    "piecewise": ("#0072B2", "s", "--", "send, sendfile, send"),
-    "three_calls": ("#56B4E9", "P", "-", "send, splice with MORE, send"),
-    "fix_callers": ("#009E73", "^", "-.", "3 into a pipe, splice"),
-    "rewrite_helper": ("#E69F00", "v", ":", "copied to a pool, then the same"),
-    "attach_callback": ("#CC79A7", "D", "--", "MSG_ZEROCOPY"),
-}
+LOOKS = read_table(data_path("ways.csv"))
 EXPLAINED, RING = "payload (bytes); pale: from process to process", "; ring: from here on cheaper than plain copy"
-LABELS = {
-    "ns_per_message": "ns a message",
-    "cpu_user_ns": "sender's CPU in user mode, ns a message",
-    "cpu_kernel_ns": "sender's CPU in the kernel, ns a message",
-    "calls_per_message": "system calls a message",
-}
 
 
 @shows(LiveRun)
@@ -36,12 +25,14 @@ class CostCurves(Drawing):
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="y")
-        axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(LABELS.values(), key=len), LIVE))  # room for all
+        axes.set(
+            ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(map(label, COSTS), key=len), LIVE)
+        )  # room for all
         self.axes, self.lines, self.spreads, self.rings, self.evens = axes, {}, {}, {}, {}
         for name in result.ways:
-            colour, marker, line, calls = LOOKS[name]
-            look = {"color": colour, "marker": marker, "linestyle": line, "label": f"{name.replace('_', ' ')}: {calls}"}
-            (self.lines[name],) = axes.plot(sizes, np.ones(len(sizes)), **look)
+            one, words = LOOKS[name], name.replace("_", " ")
+            colour, look = one.colour, {"marker": one.marker, "linestyle": one.line, "label": f"{words}: {one.calls}"}
+            (self.lines[name],) = axes.plot(sizes, np.ones(len(sizes)), color=colour, **look)
             self.spreads[name] = axes.vlines(sizes, 1, 1, color=colour, alpha=0.4, linewidth=4)
             (self.rings[name],) = axes.plot([], [], "o", ms=14, mfc="none", mec=colour, mew=2)
             (self.evens[name],) = axes.plot([], [], color=colour, alpha=0.4, linewidth=7, solid_capstyle="butt")
@@ -63,4 +54,4 @@ class CostCurves(Drawing):
             self.evens[name].set_data([low, np.fmin(high, y.index[-1] * 1.3)], [height] * 2)
         self.axes.set(title=result.title, xlabel=EXPLAINED + RING * bool(is_time and even.payload_bytes.notna().any()))
         values = curves[[cost, "low", "high"] if is_time else [cost]].to_numpy()
-        self.axes.set(ylim=(max(values.min(), 1) / 1.5, values.max() * 1.5), ylabel=axis_label(LABELS[cost], LIVE))
+        self.axes.set(ylim=(max(values.min(), 1) / 1.5, values.max() * 1.5), ylabel=axis_label(label(cost), LIVE))

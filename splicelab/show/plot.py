@@ -8,6 +8,7 @@ from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.lifetimes import Rates
 from splicelab.evidence.counted.patterns import Seen
+from splicelab.evidence.counted.tally import Tally
 from splicelab.evidence.counted.timeline import timeline
 from splicelab.evidence.timed.unit_costs import Estimate
 from splicelab.result import Result
@@ -43,6 +44,10 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
     if not isinstance(results, Mapping):
         return timeline(*results)
     first = next(iter(results.values()))
+    kinds = sorted({type(one).__name__ for one in results.values()})
+    is_drawn = isinstance(first, Rates | Comparison | Estimate) or hasattr(first, "__len__") and len(first) > 0
+    if len(kinds) > 1 or isinstance(first, Tally | str) or not is_drawn:
+        raise InputError(f"plot: no picture of {' and '.join(kinds)}{'' if is_drawn else ' without elements'}")
     if isinstance(first, Rates):
         return rates(results)
     if isinstance(first, Comparison):

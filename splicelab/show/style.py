@@ -25,9 +25,23 @@ class Owner(NamedTuple):
     ink: str
 
 
+def read_owners(name: str) -> dict[str, Owner]:
+    """Return how each row of a table of data/ is drawn."""
+    return {key: Owner(row.label, row.colour, row.ink) for key, row in read_table(data_path(name)).items()}
+
+
 # After the palette of Okabe and Ito, some lighter or darker: told apart with any common colour blindness, and in print
 # without colours where they stand side by side. Every use carries words as well.
-OWNERS = {name: Owner(row.label, row.colour, row.ink) for name, row in read_table(data_path("owners.csv")).items()}
+OWNERS = read_owners("owners.csv")
+UNITS = ("bytes", "pages", "messages", "percent", "ns")
+LABELS = {name: row.label for name, row in read_table(data_path("labels.csv")).items()}  # where a name is not enough
+
+
+def label(name: str, has_unit: bool = True) -> str:
+    """Return the words of an axis or a control: a suffix _bytes, _pages … is the unit in brackets."""
+    stem, _, unit = name.rpartition("_")
+    words = stem + f" ({unit})" * has_unit if unit in UNITS else name
+    return LABELS.get(name, words.replace("_", " "))
 
 
 # Where a number comes from: the model, kernels timed on this machine, system calls to its kernel, a traced kernel.

@@ -31,7 +31,7 @@ class TimelineDrawing(Sketch):
 
     def draw(self, result: Timeline) -> float:
         """Draw as many messages; InputError for one of more parts than the picture holds."""
-        y = 10
+        y = 12
         for row in result.rows:
             y = self._draw_row(y, row)
         words = f"{axis_label('bytes of one message, from its first to its last', COUNTED)}\n{KEY}"

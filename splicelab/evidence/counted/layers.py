@@ -21,8 +21,9 @@ from splicelab.tables import read_table
 
 def _recipes(name: str) -> dict[str, dict[str, str]]:
     """Return the calls of each sender before 6.5 and since, by the name of their column."""
-    rows = read_table(data_path(name)).items()
-    return {sender: row.model_dump(include={"sends_6_1", "sends_6_12"}) for sender, row in rows}
+    return {
+        key: row.model_dump(include={"sends_6_1", "sends_6_12"}) for key, row in read_table(data_path(name)).items()
+    }
 
 
 LAYERS = read_table(data_path("layers.csv"))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from splicelab.callers import Caller
+from splicelab.errors import within
 from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.run import pick_caller, run
 from splicelab.evidence.counted.tally import Skb, Span, Tally, look_at_log, look_at_queue
@@ -76,7 +77,7 @@ class Trace(Result):
         for piece in self.pieces:
             frag = next((f for f in self.frags if 0 <= piece.position - f.position < f.size_bytes), None)
             if frag is None:
-                way = UNSENT[told != [] and told[-1].way in UNSENT]
+                way = UNSENT[not self.tally.eio or told != [] and told[-1].way in UNSENT]
             else:
                 way = "by reference" if frag.address - frag.position == piece.address - piece.position else "copied"
             memory = "page_frag" if ("frag_alloc", piece.address) in seen else piece.kind
@@ -159,6 +160,7 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     trailer: slab object, 4 bytes, copied into a page fragment
     """
     shape = pick_caller(caller)
+    within("messages", options.get("messages", 1), 1, 1)
 
     def look(w) -> tuple[list[Span], list, list[Skb]]:
         pieces, position = [], 0

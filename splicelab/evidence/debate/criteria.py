@@ -12,14 +12,12 @@ from splicelab.evidence.counted.compare import compare
 from splicelab.evidence.debate.tables import count_fixes, debate
 from splicelab.evidence.timed.unit_costs import UnitCosts
 from splicelab.kernel.frag import ALLOCATORS
+from splicelab.paths import data_path
+from splicelab.tables import read_table
 
-FAMILIES = {  # each is better the less
-    "work": ("calls", "bytes copied", "copied without flag", "time"),  # counted; time: estimated from timed unit costs
-    "wire": ("skbs",),  # counted
-    "memory": ("bytes held", "pages fetched"),  # counted
-    "code": ("lines in callers", "lines in core", "asked of others"),  # posted or assumed (data/choices.csv); read
-    "hindsight": ("later bugs",),  # history
-}
+# Each is better the less. Work, wire and memory are counted (time: estimated from timed unit costs); code is posted or
+# assumed (data/choices.csv), or read; hindsight is history.
+FAMILIES = {name: tuple(row.criteria.split("; ")) for name, row in read_table(data_path("families.csv")).items()}
 CRITERIA = sum(FAMILIES.values(), ())
 DRAWS, MTU = 200, 1500
 CUTS_WITH = {"copy_in_stack": "v3_per_cpu", "page_per_object": "page_per_object"}  # the others: as the first

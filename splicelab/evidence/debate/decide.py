@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from splicelab.errors import InputError, one_of, within
+from splicelab.evidence.counted.run import MOST_MESSAGES
 from splicelab.evidence.debate.criteria import CRITERIA, FAMILIES, count_operation, draw
 from splicelab.evidence.debate.senders import find_sender
 from splicelab.evidence.debate.tables import debate
@@ -90,17 +91,22 @@ class Decision(Result):
         """The alternatives in first place: more than one where the difference is not real."""
         return self.places.index[self.places.place == 1].tolist()
 
+    @property
+    def most_weight(self) -> float:
+        """The weight up to which each is tried: MOST_WEIGHT, or the largest that was given."""
+        return max(MOST_WEIGHT, *self.weights.values())
+
     @cached_property
     def would_change(self) -> pd.DataFrame:
         """How far each weight alone must move before another alternative comes first: to (none: NaN), and which then.
 
-        The least and the largest lead at weights from 0 to MOST_WEIGHT, and that at MOST_WEIGHT: negative, it is lost.
+        The least and the largest lead at weights from 0 to `most_weight`, and that at its end: negative, it is lost.
         """
         weights, rows = pd.Series(self.weights), {}
         means = pd.DataFrame(self.scaled.mean(0), self.criteria.index, CRITERIA)
         first = self.places.index[0]
         behind = (means - means.loc[first]).drop(first)  # of the others, by criterion
-        steps = np.linspace(0, MOST_WEIGHT, 61)
+        steps = np.linspace(0, self.most_weight, 1 + round(20 * self.most_weight))
         for name, weight in weights.items():
             rest, total = behind @ weights.where(weights.index != name, 0.0), weights.sum() - weight + steps
             ahead = (rest.to_numpy() + np.outer(steps, behind[name])) / np.where(total, total, 1)[:, None]
@@ -142,6 +148,7 @@ def decide(
     weights: dict[str, Weight] | None = None,
     flag_ignored: Share = 0.0,
     in_flight: Whole = 1,
+    messages: Whole | None = None,
     as_of_6_1: bool = False,
     costs: UnitCosts | None = None,
     **options,
@@ -160,6 +167,8 @@ def decide(
         Share of the sockets that ignore MSG_SPLICE_PAGES: no scatter-gather, or a protocol without it.
     in_flight : int
         Messages that wait for their ACK.
+    messages : int, optional
+        So many of each are counted; two more than are in flight unless given.
     as_of_6_1 : bool
         Take a caller of the table as it was in 6.1, when the thread was written.
     costs : UnitCosts, optional
@@ -177,6 +186,7 @@ def decide(
     (9, 5)
     """
     asked = {"caller": caller, "payloads": payloads, "weights": weights, "flag_ignored": flag_ignored}
+    options |= {} if messages is None else {"messages": within("messages", messages, 1, MOST_MESSAGES)}
     asked |= {"in_flight": in_flight, "as_of_6_1": as_of_6_1, "costs": costs} | options
     caller, choices = find_sender(caller, as_of_6_1), debate("choices")
     weights = WEIGHTS | {
@@ -185,7 +195,6 @@ def decide(
         for criterion in FAMILIES.get(one_of("criterion", name, (*CRITERIA, *FAMILIES)), (name,))
     }
     within("in flight", in_flight, 0, ACK_DELAY_MAX - 1, " messages")
-    within("messages", options.get("messages", 1), 1, 10_000)
     shares = pd.Series(payloads) / (sum(payloads.values()) or 1)
     if not shares.sum():
         raise InputError("payloads: no share is above 0")

@@ -80,12 +80,16 @@ class TwoMessages(Machine):
 
     def _step(self, message, step):
         self.steps += 1
-        if callable(step):
-            step(self, message)
-            return "caller", f"message {message + 1}: {step.__name__}"
-        verb, *words = step.split()
-        getattr(self, f"_{verb}")(message, *words)
-        return "caller", f"message {message + 1}: {step}"
+        name, known = getattr(step, "__name__", str(step)), len(self.__dict__)
+        verb, *words = name.split()
+        try:
+            step(self, message) if callable(step) else getattr(self, f"_{verb}")(message, *words)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}" if callable(step) else "more than three objects, or four pages"
+            raise InputError(f"program: {name}: {why}") from None
+        if len(self.__dict__) != known:
+            raise InputError(f"program: {name}: an attribute that the machine did not begin with")
+        return "caller", f"message {message + 1}: {name}"
 
     def _kmalloc(self, message):
         self.slab[message] = self.kmalloc(MESSAGE[message])
@@ -150,14 +154,12 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
     receiver: has ee ee d1 ee .. .. .. ..
     """
     several = names == ("allocators",) or len(names) != 1
+    if program and (several or names[0] in (*PROGRAMS, *WORLDS)):
+        raise InputError("program: give it one name of its own")
     names = tuple(WORLDS) if names == ("allocators",) else names or tuple(PROGRAMS)
     wanted = {name: program or (PROGRAMS | WORLDS)[one_of("alternative", name, (*PROGRAMS, *WORLDS))] for name in names}
-    try:
-        _search_routes({one for one in wanted.values() if isinstance(one, str)} - set(_KNOWN))
-        found = {name: _found(name, one) for name, one in wanted.items()}
-    except IndexError:
-        what = f"{', '.join(names)} takes more than this machine's three objects, four pages"
-        raise InputError(f"program: {what}") from None
+    _search_routes({one for one in wanted.values() if isinstance(one, str)} - set(_KNOWN))
+    found = {name: _found(name, one) for name, one in wanted.items()}
     return Verdicts(found) if several else found[names[0]]
 
 

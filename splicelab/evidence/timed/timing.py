@@ -6,7 +6,6 @@ ratio to itself (the A/A row) is the noise floor. Noise only adds time and skews
 intervals from order statistics (`scipy.stats.quantile_test`), which assume no distribution.
 """
 
-import gc
 import os
 import platform
 import re
@@ -15,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from splicelab.progress import no_collector
 
 WARM_UP = 3
 AGAIN = " again (A/A)"
@@ -56,13 +57,10 @@ def time_kernels(
     slots = [(name, kernel, counts[name]) for name, kernel in kernels.items()]
     slots.append((slots[0][0] + AGAIN, *slots[0][1:]))
     rounds = []
-    gc.disable()
-    try:
+    with no_collector():
         for i in range(WARM_UP + samples):
             order = slots if i % 2 else reversed(slots)
             rounds.append({name: _call_ns(kernel, count) / count for name, kernel, count in order})
-    finally:
-        gc.enable()
     return {name: np.array([one[name] for one in rounds[WARM_UP:]]) for name, *_ in slots}
 
 
