@@ -121,13 +121,13 @@ class _Cache(caching.FunctionCache):
             _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
 
 
-def _compile(part, is_ours: bool, args: tuple[types.Type, ...], return_type: None):
-    """Make of a part what Python can call; say so once, and look for no garbage meanwhile: a tenth of the time."""
+def _compile(compile_part: Callable, is_ours: bool, *wanted):
+    """Compile a part; say so once, look for edited sources first, and meanwhile for no garbage: a tenth of the time."""
     if is_ours and is_watched():
         _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
     _Cache.is_current = sources_key() == KEY
     with no_collector():
-        return place(part, args)
+        return compile_part(*wanted)
 
 
 class Record(np.void):
@@ -169,7 +169,8 @@ def jit(function: Callable | None = None, **options) -> Callable:
             kernel._cache, part._cache = _Cache(function, ""), _Cache(function, "-part")
     finally:
         config.CACHE_DIR = before
-    kernel._compiler.compile, kernel.get_overload = functools.partial(_compile, part, ours), part.get_overload
+    part._compiler.compile = functools.partial(_compile, part._compiler.compile, ours)
+    kernel._compiler.compile, kernel.get_overload = functools.partial(place, part), part.get_overload
     kernel._compiling_counter = part._compiling_counter  # by which a kernel that calls itself is known
     find = part.get_call_template  # asked whenever one kernel calls another
     kernel.get_call_template = lambda args, kws: find(map(_widen, args), {name: _widen(kws[name]) for name in kws})

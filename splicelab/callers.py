@@ -100,7 +100,7 @@ class Caller(BaseModel):
         limits = [int(limit) for limit in self.message_bytes_max.split()] or [self.payload_bytes_max]
         return limits[min(number, len(limits) - 1)]
 
-    def sends(self, kernel: str, payload_bytes: int, trailer_bytes: int | None = None) -> list[Send]:
+    def sends(self, kernel: str, payload_bytes: int, trailer_bytes: int | None = None) -> tuple[Send, ...]:
         """Return the calls that send one message on 6.1, or on any later kernel; pieces of no bytes are left out.
 
         Raises InputError where payload or trailer (the usual one unless given) has a size that is never sent.

@@ -142,7 +142,7 @@ def _pairs(option: str, words: Sequence[str], between: str) -> dict[str, str]:
         name, _, value = word.partition(between)
         if not (name and value):
             raise InputError(f"decide: {option}: {word!r:.60} is not NAME{between}NUMBER")
-        name = str(int(name)) if name.isdecimal() else name
+        name = name.lstrip(" +0") or name  # one number in two forms would lose a share
         if name in pairs:
             raise InputError(f"decide: {option}: a name stands twice")
         pairs[name] = value

@@ -24,6 +24,7 @@ def test_bars_are_legible(caller, payload_bytes, profile):
 )
 def test_the_axis_says_how_many_messages_were_counted(payload_bytes, options, said):
     drawing = Bars(compare("siw", payload_bytes, ("plain_copy", "copy_in_stack"), **options))
+    assert compare("ceph_v1", 4096, ("plain_copy",)).of == "one message"  # the frame for the answer is another's
     assert f"{said} (counted)" in [words for _, _, words, *_ in drawing.ink.words]
 
 

@@ -147,7 +147,7 @@ def asks_too_much(machine, message):
         ("mine", "", "alternative: 'mine' is not one of"),
         ("fix_callers", "kmalloc", "program: give it one name of its own"),
         ("mine", ["kmalloc", functools.partial(Machine.kfree, address=99)], "program: functools.partial.*: TypeError"),
-        ("mine", ["kmalloc", leaves_something], "program: leaves_something: an attribute that the machine did not"),
+        ("mine", ["kmalloc", leaves_something], "program: leaves_something: other attributes than"),
         ("mine", ["kmalloc", asks_too_much], "program: asks_too_much: IndexError: "),
         ("mine", "kmalloc; kmalloc; kmalloc", "program: kmalloc: more than three objects, or four pages"),
     ],

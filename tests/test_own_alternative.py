@@ -91,8 +91,9 @@ def test_a_cell_may_be_run_again_with_a_changed_function():
 def test_what_nobody_asked_the_stack_to_take_was_not_refused():
     alternative("mine")(lambda w: 0)
     assert {column.way for column in trace_message("siw", "mine").columns} == {"not sent"}
-    with pytest.raises(InputError, match="messages: 3, not 1 to 1"):
-        trace_message("siw", "mine", messages=3)
+    for wrong, said in ((3, "messages: 3, not 1 to 1"), (None, "messages: must be a valid integer")):
+        with pytest.raises(InputError, match=said):
+            trace_message("siw", "mine", messages=wrong)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

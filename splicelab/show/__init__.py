@@ -1,16 +1,6 @@
 """Figures and the one widget; here each kind of result gets its picture."""
 
-# ruff: noqa: F401
-from splicelab.show import (
-    bars,
-    cost,
-    counterexample,
-    decision,
-    fragpage,
-    lifetime,
-    live,
-    message,
-    microscope,
-    recorded,
-    timeline,
-)
+from importlib import import_module
+
+for _name in "bars cost counterexample decision fragpage lifetime live message microscope recorded timeline".split():
+    import_module(f"{__name__}.{_name}")

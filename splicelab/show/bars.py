@@ -20,10 +20,8 @@ SHOWN = {
     "pinned bytes\n(peak)": ("pinned_peak_bytes",),
     "pushes": ("tcp_push",),
 }
-COLUMNS, MEASURES = 4, {
-    "calls": ("sends",), "copied": ("copied_bytes",), "pushes": ("tcp_push",), "skbs": ("skbs",),
-    "pinned": ("pinned_peak_bytes",),
-}  # fmt: skip
+COLUMNS, OF = 4, "sends copied_bytes tcp_push skbs pinned_peak_bytes".split()
+MEASURES = dict(zip(("calls", "copied", "pushes", "skbs", "pinned"), ((name,) for name in OF), strict=True))
 CHOSEN = "#33404D"
 TOP, ROW, NUMBER, ENDING = 38, 36, 53, 143  # pixels; the last two for the widest words
 FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#666666"
@@ -83,7 +81,7 @@ class Bars(Sketch):
 def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
     """Draw comparisons by name: a row an alternative, a column a measure, dark is the most; empty is as above."""
     names, *others = (list(one.tallies) for one in compared.values())
-    if any(one != names for one in others):
+    if any(sorted(one) != sorted(names) for one in others):
         raise InputError(f"plot: comparisons of the same alternatives, not {names} and others")
     cols = min(COLUMNS, len(compared))
     rows = -(-len(compared) // cols)

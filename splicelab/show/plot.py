@@ -45,7 +45,8 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
         return timeline(*results)
     first = next(iter(results.values()))
     kinds = sorted({type(one).__name__ for one in results.values()})
-    is_drawn = isinstance(first, Rates | Comparison | Estimate) or hasattr(first, "__len__") and len(first) > 0
+    drawn = Rates | Comparison | Estimate
+    is_drawn = all(isinstance(one, drawn) or hasattr(one, "__len__") and len(one) > 0 for one in results.values())
     if len(kinds) > 1 or isinstance(first, Tally | str) or not is_drawn:
         raise InputError(f"plot: no picture of {' and '.join(kinds)}{'' if is_drawn else ' without elements'}")
     if isinstance(first, Rates):

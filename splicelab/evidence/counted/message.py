@@ -160,7 +160,6 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
     trailer: slab object, 4 bytes, copied into a page fragment
     """
     shape = pick_caller(caller)
-    within("messages", options.get("messages", 1), 1, 1)
 
     def look(w) -> tuple[list[Span], list, list[Skb]]:
         pieces, position = [], 0
@@ -172,4 +171,5 @@ def trace_message(caller: str | Caller, alternative: str, profile: str = "6.12+v
         return pieces, look_at_log(w), look_at_queue(w, w.plan[0].first_byte)
 
     tally = run(shape, alternative, profile, look=look, ack_delay=1, **options)
+    within("messages", int(options.get("messages", 1)), 1, 1)
     return Trace(f"{getattr(shape, 'caller', shape).key} · {alternative} · {profile}", *tally.seen, tally)

@@ -1,7 +1,7 @@
 """Every order of build, send, kfree, reuse, transmit, lose, retransmit, ACK, put and callback, for each alternative.
 
-The programs below run on the machine of `splicelab.evidence.orders.machine`. What arrives is compared with what was
-meant, byte by byte; nothing but these bytes says "corrupt".
+The programs of data/programs.csv run on the machine of `splicelab.evidence.orders.machine`. What arrives is compared
+with what was meant, byte by byte; nothing but these bytes says "corrupt".
 """
 
 import multiprocessing
@@ -80,15 +80,16 @@ class TwoMessages(Machine):
 
     def _step(self, message, step):
         self.steps += 1
-        name, known = getattr(step, "__name__", str(step)), len(self.__dict__)
-        verb, *words = name.split()
+        name, known = getattr(step, "__name__", str(step)), tuple(self.__dict__)
         try:
+            verb, *words = name.split()
             step(self, message) if callable(step) else getattr(self, f"_{verb}")(message, *words)
         except Exception as error:
-            why = f"{type(error).__name__}: {error}" if callable(step) else "more than three objects, or four pages"
+            is_full = isinstance(error, IndexError) and not callable(step)
+            why = "more than three objects, or four pages" if is_full else f"{type(error).__name__}: {error}"
             raise InputError(f"program: {name}: {why}") from None
-        if len(self.__dict__) != known:
-            raise InputError(f"program: {name}: an attribute that the machine did not begin with")
+        if tuple(self.__dict__) != known:
+            raise InputError(f"program: {name}: other attributes than the machine began with")
         return "caller", f"message {message + 1}: {name}"
 
     def _kmalloc(self, message):
@@ -139,8 +140,8 @@ def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
     """Try every order of events of one program, of several, or of all of PROGRAMS where none is named.
 
     "allocators" stands for the worlds of two tasks who share an allocator; each has a name of its own. A ``program``
-    of a reader's own is a text as in PROGRAMS, or a sequence of its steps and of functions ``step(machine, message)``
-    that change the machine; message is 0 or 1. A callback frees the message's slab object.
+    of a reader's own is a text as in data/programs.csv, or a sequence of its steps and of functions
+    ``step(machine, message)`` that change the machine; message is 0 or 1. A callback frees the message's slab object.
 
     Raises
     ------
