@@ -1,7 +1,7 @@
 """All that an alternative of your own needs: register a function of one record, build the pieces, send, give back.
 
 `w` is the world: `w.plan[0].pieces` pieces, each `w.piece[place]` with role, size_bytes and owner (OWN_STACK …), and
-`w.plan[0].allocator` for fragments. CONTRIBUTING.md shows a whole alternative; splicelab/alternatives/ has nine.
+`w.plan[0].allocator` for fragments. CONTRIBUTING.md shows a whole alternative, splicelab/alternatives/ all others.
 """
 
 from splicelab.alternatives import alternative
