@@ -179,6 +179,7 @@ def test_the_command_line_says_the_same(capsys):
         ["--caller", "siw", "--header-owner", "page"],
         ["--header", "48", "--payload", "4096"],
         ["--header", "48", "--payload", "4096:1,4096:1"],
+        ["--header", "48", "--payload", "4096:1, +04096:1"],
         ["--caller", "siw", "--weight", "time"],
         ["--caller", "siw", "--payload", "4k:1"],
     ],
@@ -207,7 +208,5 @@ def test_what_a_hostile_reader_found():
     assert alone.recommended == ["plain_copy"] and alone.would_change.then.tolist() == [""] * len(WEIGHTS)
     given = {"time": 3, "work": 0}
     assert decide("siw", weights=given).weights == decide("siw", weights=dict(reversed(given.items()))).weights
-    with pytest.raises(InputError, match="messages: 0"):
-        decide("siw", messages=0)
     with pytest.raises(InputError, match="costs: must be"):
         decide("siw", costs="here")

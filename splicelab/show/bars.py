@@ -20,8 +20,8 @@ SHOWN = {
     "pinned bytes\n(peak)": ("pinned_peak_bytes",),
     "pushes": ("tcp_push",),
 }
-COLUMNS, OF = 4, "sends copied_bytes tcp_push skbs pinned_peak_bytes".split()
-MEASURES = dict(zip(("calls", "copied", "pushes", "skbs", "pinned"), ((name,) for name in OF), strict=True))
+ONE = {"calls": "sends", "copied": "copied_bytes", "pushes": "tcp_push", "skbs": "skbs", "pinned": "pinned_peak_bytes"}
+COLUMNS, MEASURES = 4, {words: (counter,) for words, counter in ONE.items()}
 CHOSEN = "#33404D"
 TOP, ROW, NUMBER, ENDING = 38, 36, 53, 143  # pixels; the last two for the widest words
 FRAGMENT, OBJECT, PAGE = OWNERS["page_frag"].colour, OWNERS["slab"].colour, "#666666"

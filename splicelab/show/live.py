@@ -25,9 +25,8 @@ class CostCurves(Drawing):
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="y")
-        axes.set(
-            ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(max(map(label, COSTS), key=len), LIVE)
-        )  # room for all
+        longest = max(map(label, COSTS), key=len)  # room for all
+        axes.set(ylim=(1e3, 1e6), title="Linux", ylabel=axis_label(longest, LIVE))
         self.axes, self.lines, self.spreads, self.rings, self.evens = axes, {}, {}, {}, {}
         for name in result.ways:
             one, words = LOOKS[name], name.replace("_", " ")

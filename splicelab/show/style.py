@@ -40,7 +40,7 @@ LABELS = {name: row.label for name, row in read_table(data_path("labels.csv")).i
 def label(name: str, has_unit: bool = True) -> str:
     """Return the words of an axis or a control: a suffix _bytes, _pages … is the unit in brackets."""
     stem, _, unit = name.rpartition("_")
-    words = stem + f" ({unit})" * has_unit if unit in UNITS else name
+    words = stem + f" ({unit})" * has_unit if stem and unit in UNITS else name
     return LABELS.get(name, words.replace("_", " "))
 
 
