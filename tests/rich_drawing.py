@@ -4,7 +4,7 @@ from matplotlib.patches import Patch
 
 from splicelab import explore
 from splicelab.result import Result
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import COUNTED, OWNERS, axis_label, new_figure
 
 SEGMENTS = ("header", *(f"page {i}" for i in range(6)), "trailer")
@@ -23,8 +23,7 @@ class Rich(Result):
         return f"bytes copied: {', '.join(map(str, self.copied))}"
 
 
-@shows(Rich)
-class RichDrawing(Drawing):
+class RichDrawing(Drawing, shows=Rich):
     """A message as coloured segments on the left, what each way of sending copies on the right."""
 
     def __init__(self, result):

@@ -18,7 +18,7 @@ from rich_drawing import rich, rich_explorer
 from splicelab import explore
 from splicelab.errors import InputError
 from splicelab.result import CRISP_DPI, Result
-from splicelab.show.canvas import Drawing, LiveCanvas, shows
+from splicelab.show.canvas import Drawing, LiveCanvas
 from splicelab.show.style import new_figure
 
 EXTREMES = [dict(zip(("header", "pages", "flag"), v, strict=True)) for v in product((0, 512), (1, 6), ("given",))]
@@ -70,8 +70,7 @@ class Limit(Result):
         return f"limit: {self.x}"
 
 
-@shows(Limit)
-class Titled(Drawing):
+class Titled(Drawing, shows=Limit):
     """A drawing that changes what is in the background: its title and limits."""
 
     def __init__(self, result):

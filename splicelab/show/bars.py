@@ -7,7 +7,7 @@ import numpy as np
 from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import IN_FLIGHT, MESSAGES, Comparison, Held
 from splicelab.evidence.counted.tally import Tally
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.sketch import Sketch, width_px
 from splicelab.show.style import COUNTED, DANGER, GOOD, INK, OWNERS, PLAIN, Picture, axis_label, new_figure
 
@@ -45,8 +45,7 @@ def readings(tally: Tally, shown: Mapping[str, tuple[str, ...]] = SHOWN) -> list
     return [sum(getattr(tally, name) for name in names) for names in shown.values()]
 
 
-@shows(Comparison)
-class Bars(Sketch):
+class Bars(Sketch, shows=Comparison):
     """A row an alternative, a column a counter; the longest bar of a column fills it. The chosen one is drawn dark."""
 
     def draw(self, result: Comparison) -> float:
@@ -111,8 +110,7 @@ def small_multiples(compared: Mapping[str, Comparison]) -> Picture:
     return Picture(figure, "\n".join(told))
 
 
-@shows(Held)
-class Waiting(Drawing):
+class Waiting(Drawing, shows=Held):
     """A line for what an answer holds, and in its colour a bar for what it copies."""
 
     def __init__(self, result: Held):

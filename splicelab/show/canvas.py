@@ -27,11 +27,17 @@ class Drawing:
     right after it, and is then frozen: axis limits and labels are set there, and a moving title or tick label holds its
     longest text there. Artists are not added or removed in `update`: make as many as are ever needed.
 
-    Where nothing stays there is no constructor, and `update` makes the figure anew.
+    Where nothing stays there is no constructor, and `update` makes the figure anew. A subclass says what it is for:
+    ``class Bars(Drawing, shows=Comparison)``.
     """
 
     figure: Figure
     moving: Iterable[Artist] = ()  # in the order in which they are drawn
+
+    def __init_subclass__(cls, shows: type[Result] | None = None) -> None:
+        """Let results of this kind be drawn, and said in words, by the subclass."""
+        if shows is not None:
+            shows.shown = cls
 
     def __init__(self, result: Result):
         """Draw what stays: nothing."""
@@ -51,16 +57,6 @@ class Drawing:
     @staticmethod
     def words(result: Result) -> str:
         """Say in words what is drawn, where the result has no text of its own."""
-
-
-def shows(kind: type[Result]):
-    """Let results of this kind be drawn, and said in words, by the class that is decorated."""
-
-    def attach(drawing: type[Drawing]) -> type[Drawing]:
-        kind.shown = drawing
-        return drawing
-
-    return attach
 
 
 class LiveCanvas:
@@ -111,7 +107,7 @@ def in_few_colours(picture: Image.Image) -> Image.Image:
 
     To find its own takes twice as long. Every second pixel of every second row is looked at: what is drawn is wider.
     """
-    few, half = picture.quantize(palette=_palette(), dither=Image.Dither.NONE), (picture.width // 2, picture.height // 2)
+    few, half = picture.quantize(palette=_palette(), dither=Image.Dither.NONE), [one // 2 for one in picture.size]
     seen, meant = (one.resize(half, Image.Resampling.NEAREST).convert("RGB") for one in (few, picture))
     if np.max(ImageChops.difference(seen, meant)) <= OFF_BY:
         return few

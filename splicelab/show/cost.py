@@ -5,7 +5,7 @@ from matplotlib.ticker import NullFormatter
 from splicelab.evidence.timed.timing import is_disturbed
 from splicelab.evidence.timed.unit_costs import COMMON, Estimate, UnitCosts
 from splicelab.evidence.timed.unit_loops import HEATS
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import PLAIN, TIMED, axis_label, new_figure
 
 # Kinds of events; no colour of an owner of memory. What is common to all is grey, and comes first.
@@ -14,8 +14,7 @@ KINDS |= {"fragments": "#A9C0D6", "kmalloc + kfree": "#A6636B", "copies": "#3B4A
 FILLS = {"hot": "#3B4A5A", "cold": "white"}
 
 
-@shows(UnitCosts)
-class Dots(Drawing):
+class Dots(Drawing, shows=UnitCosts):
     """A row an operation on a log scale: a thin mark a process, a dot the median, filled unless the data were cold."""
 
     def update(self, result: UnitCosts) -> None:
@@ -42,8 +41,7 @@ class Dots(Drawing):
         axes.set_title(", ".join(filter(None, said)), fontsize=10)
 
 
-@shows(Estimate)
-class Stacks(Drawing):
+class Stacks(Drawing, shows=Estimate):
     """A bar a way to send: first what all have in common, then its own, a colour a kind of event."""
 
     def update(self, result: Estimate) -> None:

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from splicelab.evidence.orders.allocators import PerCpu
 from splicelab.evidence.orders.machine import FREE, MEANT, OBJECT_BYTES, OTHER, PAGE_BYTES, SLAB_PAGE, Machine
 from splicelab.evidence.orders.search import Verdict, World
-from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, WRONG, Sketch
 from splicelab.show.style import PLAIN, Owner
 
@@ -18,8 +17,7 @@ TOP, ROW, LANE, BOXES, BYTE, WIDE = 91, 39, 71, 569, 29, 175  # pixels; of boxes
 Boxes = list[tuple[str, str | Owner]]
 
 
-@shows(Verdict)
-class Counterexample(Sketch):
+class Counterexample(Sketch, shows=Verdict):
     """The shortest counterexample, an event a row; a thick frame has just changed."""
 
     @classmethod

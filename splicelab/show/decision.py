@@ -10,7 +10,7 @@ from splicelab.evidence.debate.criteria import FAMILIES
 from splicelab.evidence.debate.decide import Decision
 from splicelab.evidence.debate.phases import Phases
 from splicelab.evidence.debate.tables import debate
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.grid import new_cells, put_cell
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import PLAIN, label, read_owners
@@ -19,8 +19,7 @@ TOP, BOTTOM = 8, 318  # of the bars, in pixels
 LIGHT = "#E8E4D8 #DCE3EA #C9D8E6 #E3C9CC #CFE3D4 #E9DDF0 #F3E3C3 #D6EEF0 #F0D6E4"  # of alternatives in a map
 
 
-@shows(Decision)
-class Ranking(Sketch):
+class Ranking(Sketch, shows=Decision):
     """Left a bar an alternative with its interval, less is better; right how a weight moves the lead of the first."""
 
     owners = read_owners("families.csv")  # no colour of an owner of memory
@@ -58,8 +57,7 @@ class Ranking(Sketch):
             yield y, row
 
 
-@shows(Phases)
-class PhaseMap(Drawing):
+class PhaseMap(Drawing, shows=Phases):
     """A cell a sender: who comes first in it; hatched where others are as good within what is uncertain."""
 
     def update(self, result: Phases) -> None:

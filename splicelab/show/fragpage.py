@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 
 from splicelab.evidence.counted.fragments import WINDOW_PAGES, Filling, PinnedMap
 from splicelab.kernel.world import PAGE_SIZE
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import COUNTED, NEIGHBOUR, OWNERS, axis_label, new_figure
 
 CELL_BYTES = 4
@@ -28,8 +28,7 @@ def cells(filling: Filling) -> np.ndarray:
     return codes.reshape(WINDOW_PAGES, -1)
 
 
-@shows(Filling)
-class FragPage(Drawing):
+class FragPage(Drawing, shows=Filling):
     """Eight pages filling up, and what the pieces in flight are charged for against what they pin."""
 
     def __init__(self, filling: Filling):
@@ -60,8 +59,7 @@ class FragPage(Drawing):
             words.set_text(f"{name}: {size_bytes:,} B")
 
 
-@shows(PinnedMap)
-class PinnedPanels(Drawing):
+class PinnedPanels(Drawing, shows=PinnedMap):
     """A panel a circumstance, a row an allocator, a column a number in flight."""
 
     def update(self, result: PinnedMap) -> None:

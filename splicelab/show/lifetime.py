@@ -6,7 +6,7 @@ import pandas as pd
 from splicelab.errors import InputError
 from splicelab.evidence.counted.life import Life, in_hex
 from splicelab.evidence.counted.lifetimes import FATES, Rates
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import COUNTED, DANGER, FAINT, GOOD, INK, OWNERS, Picture, axis_label, new_figure
 
@@ -16,8 +16,7 @@ LEFT, BLOCK, STEP, SQUARES = 272, 128, 62, 200
 LINES = {"linestyle": ["-", "--", ":", "-."], "marker": list("osD^"), "color": [INK, "#444444", "#666666", "#888888"]}
 
 
-@shows(Life)
-class LifeDrawing(Sketch):
+class LifeDrawing(Sketch, shows=Life):
     """The life of one message, a row a step: memory, queue, receiver."""
 
     def draw(self, result: Life) -> float:
@@ -65,8 +64,7 @@ def rates(swept: dict[str, Rates]) -> Picture:
     return Picture(figure, f"share of lost messages that arrive wrong, by ACK delay\n{words}")
 
 
-@shows(Rates)
-class RatesDrawing(Drawing):
+class RatesDrawing(Drawing, shows=Rates):
     """The first messages of one workload as squares, and the sweep."""
 
     def __init__(self, result: Rates):

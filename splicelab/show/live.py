@@ -5,7 +5,7 @@ import numpy as np
 from splicelab.evidence.live.measure import COSTS
 from splicelab.evidence.live.run import LiveRun
 from splicelab.paths import data_path
-from splicelab.show.canvas import Drawing, shows
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import LIVE, axis_label, label, new_figure
 from splicelab.tables import read_table
 
@@ -13,8 +13,7 @@ LOOKS = read_table(data_path("ways.csv"))
 EXPLAINED, RING = "payload (bytes); pale: from process to process", "; ring: from here on cheaper than plain copy"
 
 
-@shows(LiveRun)
-class CostCurves(Drawing):
+class CostCurves(Drawing, shows=LiveRun):
     """A line an alternative, its interval behind it; a ring where it gets cheaper than plain copy, in its interval."""
 
     def __init__(self, result: LiveRun):

@@ -5,7 +5,6 @@ import numpy as np
 from splicelab.evidence.counted.patterns import COUNTS, Seen
 from splicelab.kernel.world import MSG_MORE
 from splicelab.show.bars import short
-from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, Sketch, scale
 from splicelab.show.style import COUNTED, INK, RECORDED, Picture, new_figure
 
@@ -15,8 +14,7 @@ MARKS = (("^", INK, "push"), ("^", "white", "push, more announced"))
 LOOKS = {"6.1": {"color": "#707070", "marker": "s"}, "6.12": {"color": INK, "marker": "o"}}
 
 
-@shows(Seen)
-class MessageDrawing(Sketch):
+class MessageDrawing(Sketch, shows=Seen):
     """A message row by row, all rows with the same edges and not to scale."""
 
     width_px = 900

@@ -2,7 +2,6 @@
 
 from splicelab.evidence.counted.broken import times
 from splicelab.evidence.counted.message import Column, Trace
-from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, Sketch, scale
 from splicelab.show.style import DANGER, FAINT, GOOD, INK, OWNERS, Owner
 
@@ -15,8 +14,7 @@ ENDS_AT = dict.fromkeys(("kfree", "own reference put"), "call returns")
 ENDS_AT |= {"rewritten": "next message", "kfree by callback": "ACK"}
 
 
-@shows(Trace)
-class Microscope(Sketch):
+class Microscope(Sketch, shows=Trace):
     """One message: its path, its calls, its memory, the skbs that hold it, and lifetimes."""
 
     def draw(self, trace: Trace) -> float:

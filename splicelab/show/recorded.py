@@ -7,7 +7,6 @@ from math import log10
 from splicelab.evidence.recorded.own_messages import ACK_S, TIMER_S, WAITS_FOR
 from splicelab.evidence.recorded.own_trace import OwnTrace
 from splicelab.evidence.recorded.replay import KERNELS, Replay, words
-from splicelab.show.canvas import shows
 from splicelab.show.sketch import Sketch
 from splicelab.show.style import DANGER, INK, OWNERS, PLAIN, RECORDED, Picture, axis_label, new_figure
 
@@ -17,8 +16,7 @@ PAGE, COPIED = OWNERS["page_cache"].colour, OWNERS["copied"].colour
 FILLS = {"splice": PAGE, "sendpage": PAGE, "copy": COPIED}
 
 
-@shows(OwnTrace)
-class OwnTraceDrawing(Sketch):
+class OwnTraceDrawing(Sketch, shows=OwnTrace):
     """A row a shape: a block for each segment, as wide as its size has bits, with a gap between calls."""
 
     owners = OWNERS | {"page": OWNERS["page_cache"]}
@@ -51,8 +49,7 @@ class OwnTraceDrawing(Sketch):
         return BOTTOM + 80
 
 
-@shows(Replay)
-class ReplayDrawing(Sketch):
+class ReplayDrawing(Sketch, shows=Replay):
     """A panel a kernel, a line a run of like calls: a black square copies, a blue one attaches; red is what differs."""
 
     def draw(self, result: Replay) -> float:

@@ -10,7 +10,6 @@ from textwrap import fill
 from splicelab.errors import InputError
 from splicelab.evidence.counted.timeline import ALONE, HELD, LEAVES, Row, Timeline
 from splicelab.kernel.world import MSG_EOR, MSG_MORE, MSG_SENDPAGE_NOTLAST
-from splicelab.show.canvas import shows
 from splicelab.show.sketch import PAPER, Sketch, scale
 from splicelab.show.style import COUNTED, INK, Picture, axis_label, new_figure
 
@@ -25,8 +24,7 @@ MARKS = {
 }
 
 
-@shows(Timeline)
-class TimelineDrawing(Sketch):
+class TimelineDrawing(Sketch, shows=Timeline):
     """Some messages, one below the other."""
 
     def draw(self, result: Timeline) -> float:
