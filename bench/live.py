@@ -23,7 +23,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from numba import types
 from tqdm import tqdm
 
 from bench.compare import build, compilers, format_row
@@ -48,18 +47,15 @@ SEND_BYTES, CONNECTIONS, ROUNDS = 1 << 28, 5, 11
 CPUS = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))  # of the sender, of the receiver; of iperf3 as well
 SMALL_BYTES = 48 + 4  # header and trailer are part of a buffer
 MEMORY = Path("/dev/shm")  # iperf3's file must be of single pages, as ours is: those of a disk may lie in large folios
-DEADLINE_S = 60
-
-_pselect = loops._libc("pselect", types.intc, *[types.intp] * 5, returns=types.intc)
+DEADLINE_S, POLLIN = 60, 1
 
 
 @jit
 def receive(sock, buffer, meant, total_bytes, state):
     """Receive as iperf3 does: ask before each buffer, read until it is full, compare nothing."""
-    asked, deadline = np.zeros(16, np.int64), np.array([DEADLINE_S, 0])  # fd_set, struct timespec
+    asked = np.array([sock | POLLIN << 32])  # struct pollfd
     while state[0] < total_bytes:
-        asked[sock // 64] = 1 << sock % 64
-        if _pselect(sock + 1, asked.ctypes.data, 0, 0, deadline.ctypes.data, 0) <= 0:
+        if loops._poll(asked.ctypes.data, 1, 1000 * DEADLINE_S) <= 0:
             return -1
         end_bytes = min(state[0] + len(buffer), total_bytes)
         while state[0] < end_bytes:

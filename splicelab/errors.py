@@ -1,6 +1,7 @@
 """The one exception for input that a reader can mend, and the two commonest reasons for it."""
 
 from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
 
@@ -19,7 +20,7 @@ def one_of(what: str, value: Any, known: Collection) -> Any:
 
 
 def within(what: str, value: float, low: float, high: float, unit: str = "") -> float:
-    """Return a value that lies between two limits; raise InputError with both for another."""
-    if not low <= value <= high:
-        raise InputError(f"{what}: {value}{unit}, not {low} to {high}")
+    """Return a number that lies between two limits; raise InputError with both for anything else."""
+    if not (isinstance(value, Real) and low <= value <= high):
+        raise InputError(f"{what}: {value!s:.60}{unit}, not {low} to {high}")
     return value

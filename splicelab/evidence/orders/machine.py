@@ -118,8 +118,7 @@ class Machine(World):
 
     def referenced(self, frag: Frag, by_receiver: bool) -> Frag:
         """Return the frag for somebody else who takes a reference, or a copy if he may keep it beyond the callback."""
-        is_copied = frag.how == "copy_on_ref" or by_receiver and frag.how == "callback"
-        return self.copy(frag) if is_copied else self.hold(frag)
+        return (self.copy if frag.how == "copy_on_ref" or by_receiver and frag.how == "callback" else self.hold)(frag)
 
     def events(self) -> Iterator[tuple]:
         """Yield what network, receiver, callback and somebody else can do next."""
@@ -155,9 +154,8 @@ class Machine(World):
         return "somebody else", f"allocates {'object' if of_slab else 'page'} {address // size}, writes ee"
 
     def _leave(self):
-        of_slab = self.neighbour // PAGE_BYTES == SLAB_PAGE
-        self.kfree(self.neighbour) if of_slab else self.get_page(self.neighbour, -1)
-        self.neighbour = -1
+        where, self.neighbour = self.neighbour, -1
+        self.kfree(where) if where // PAGE_BYTES == SLAB_PAGE else self.get_page(where, -1)
         return "somebody else", "frees it again"
 
     def _callback(self):

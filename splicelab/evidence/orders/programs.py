@@ -47,8 +47,10 @@ class TwoMessages(Machine):
 
     def __init__(self, program: Program):
         super().__init__()
+        if not isinstance(program, Sequence):
+            raise InputError(f"program: {program!r:.60}: not a text nor a sequence of steps")
         steps = program.split(";") if isinstance(program, str) else program
-        self.program = tuple(step if callable(step) else step.strip() for step in steps)
+        self.program = tuple(step if callable(step) else str(step).strip() for step in steps)
         if unknown := [step for step in self.program if not callable(step) and not STEP.fullmatch(step)]:
             raise InputError(f"program: {unknown[0]!r} is not a step: {STEP.pattern}")
         self.steps = 0
@@ -137,7 +139,7 @@ class TwoMessages(Machine):
 
 
 def search_orders(*names: str, program: Program = "") -> Verdict | Verdicts:
-    """Try every order of events of one program, of several, or of all of PROGRAMS where none is named.
+    """Try every order of events of one program, of several, or of all in data/programs.csv where none is named.
 
     "allocators" stands for the worlds of two tasks who share an allocator; each has a name of its own. A ``program``
     of a reader's own is a text as in data/programs.csv, or a sequence of its steps and of functions
