@@ -125,8 +125,8 @@ def main(text: str) -> None:
     costs(*cells[0])  # warms up the machine
     for shape, heat in cells:
         print(json.dumps({"shape": shape, "heat": heat, "costs": costs(shape, heat)}), flush=True)
-    os._exit(0)  # all is closed and said; to take the compiler down would keep the next process waiting for 0.3 s
 
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    os._exit(0)  # all is closed and said; to take the compiler down would keep the next process waiting for 0.3 s
