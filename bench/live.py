@@ -9,6 +9,7 @@ the pieces themselves take is shown beside it, against iperf3, and has no bound.
 
 import ctypes
 import json
+import multiprocessing
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,18 +53,18 @@ DEADLINE_S, POLLIN = 60, 1
 
 
 @jit
-def receive(sock, buffer, meant, total_bytes, state):
-    """Receive as iperf3 does: ask before each buffer, read until it is full, compare nothing."""
-    asked = np.array([sock | POLLIN << 32])  # struct pollfd
-    while state[0] < total_bytes:
+def receive(sock, buffer, total_bytes):
+    """Receive as iperf3 does: ask before each buffer, read until it is full, compare nothing; return 0, or -1."""
+    asked, received = np.array([sock | POLLIN << 32]), 0  # struct pollfd
+    while received < total_bytes:
         if loops._poll(asked.ctypes.data, 1, 1000 * DEADLINE_S) <= 0:
             return -1
-        end_bytes = min(state[0] + len(buffer), total_bytes)
-        while state[0] < end_bytes:
-            got = loops._recv(sock, buffer.ctypes.data, end_bytes - state[0], 0)
+        end_bytes = min(received + len(buffer), total_bytes)
+        while received < end_bytes:
+            got = loops._recv(sock, buffer.ctypes.data, end_bytes - received, 0)
             if got <= 0:
                 return -1
-            state[0] += got
+            received += got
     return 0
 
 
@@ -91,28 +93,41 @@ def send_in_c(library: ctypes.CDLL, job: loops.Job, way: int, messages: int) -> 
 
 
 def sending_side(way: str, library: str = "") -> SimpleNamespace:
-    """Return the functions that send and receive: by our loops, or from the library."""
+    """Return the function that sends: our loops, or the library."""
     send = send_alone if way in ALONE else loops.send_messages
     if library:
         loaded = ctypes.CDLL(library)
         loaded.send_pieces.restype = loaded.splice_pieces.restype = ctypes.c_int64
         send = partial(send_in_c, loaded)
-    return SimpleNamespace(send_messages=send, receive=receive)
+    return SimpleNamespace(send_messages=send)
+
+
+def receive_here(sock: int, buffer: np.ndarray, rounds: tuple[int, ...], told: Connection) -> None:
+    """Receive so many buffers in each round, and say how it ended: a process of its own, as iperf3's receiver."""
+    os.sched_setaffinity(0, CPUS[1:])
+    for buffers in rounds:
+        told.send(receive(sock, buffer, buffers * len(buffer)))
 
 
 def send_here(way: str, buffer_bytes: int, send_bytes: int, library: str = "") -> float:
     """Return the ns that a buffer took on a connection, until the last byte was received."""
-    is_alone = way in ALONE
+    is_alone, fork = way in ALONE, multiprocessing.get_context("fork")
     shape = Shape(48, buffer_bytes - SMALL_BYTES * (not is_alone), 4)
+    rounds, buffer = (16, send_bytes // buffer_bytes), np.zeros(buffer_bytes, np.uint8)
     with open_wire(shape, side=sending_side(way, library)) as wire:
-        wire.buffer, wire.message_bytes = np.zeros(buffer_bytes, np.uint8), buffer_bytes
-        os.sched_setaffinity(0, CPUS[1:])
-        way = loops.WAYS[ALONE.index(way)] if is_alone else way  # whose number the loop is given
-        wire.send(way, 16)  # begins the receiving thread, where this one is
+        way, sock = loops.WAYS[ALONE.index(way)] if is_alone else way, wire.receiver.fileno()
+        receive(sock, buffer, 0)  # compiled before there are two processes
+        here, there = fork.Pipe(duplex=False)
+        fork.Process(target=receive_here, args=(sock, buffer, rounds, there), daemon=True).start()
+        there.close()
         os.sched_setaffinity(0, CPUS[:1])
-        start_ns, buffers = time.perf_counter_ns(), send_bytes // buffer_bytes
-        wire.send(way, buffers)
-        return (time.perf_counter_ns() - start_ns) / buffers
+        for buffers in rounds:  # the first only to begin with
+            start_ns = time.perf_counter_ns()
+            wire.put(way, buffers)
+            if not here.poll(DEADLINE_S) or here.recv():
+                raise InputError("bench: live: the receiver did not get all bytes")
+            taken_ns = (time.perf_counter_ns() - start_ns) / buffers
+    return taken_ns
 
 
 def several(measure: Callable[..., float], *given) -> list[float]:
