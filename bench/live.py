@@ -178,7 +178,7 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
     """Measure, print and return a row for each case and buffer; none where there is no iperf3.
 
     In each round the reference, we and the reference again take turns; a sample is the median of several connections,
-    and a row is as those of `compare`, with its samples, but that the ratio is to the mean of both references.
+    and a row is as those of `compare`, with its samples, but against the mean of both references.
     """
     if shutil.which("iperf3") is None:
         print("live    no iperf3 on the path, so nothing to compare with: apt install iperf3")
@@ -192,11 +192,12 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
                 for name in slots if turn % 2 else reversed(slots):
                     samples.setdefault(name, []).append(float(np.median(slots[name]())))
             ns = {name: np.array(column) for name, column in samples.items()}
-            ratio, low, high = median_interval(2 * ns["kernel"] / (ns["reference"] + ns["reference" + AGAIN]))
+            reference_ns = (ns["reference"] + ns["reference" + AGAIN]) / 2
+            ratio, low, high = median_interval(ns["kernel"] / reference_ns)
             _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
             row = {"class": kind, "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
             row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
-            row["extra_ns"] = float(np.median(ns["kernel"] - ns["reference"]))
+            row["extra_ns"] = float(np.median(ns["kernel"] - reference_ns))
             rows.append(row | {"samples_ns": samples})
     print(*map(format_row, rows), sep="\n")
     return rows

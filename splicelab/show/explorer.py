@@ -55,8 +55,8 @@ def explore(
     >>> explore(one, payload_bytes=(4096, 65536, 4096), flag=True).controls["payload_bytes"].description
     'payload (bytes)'
     """
-    # a partial may have keywords beyond those of its signature, which its function takes as **options
-    given = {key: one.default for key, one in signature(compute).parameters.items()} | getattr(compute, "keywords", {})
+    given = {name: found.default for name, found in signature(compute).parameters.items()}
+    given |= getattr(compute, "keywords", {})  # of a partial whose function takes them as **options
     made = {name: _control(name, one, given, labels or {}) for name, one in controls.items()}
     return Explorer(made, compute, slow, limits or {})
 

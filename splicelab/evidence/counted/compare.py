@@ -101,11 +101,8 @@ def compare(
         sent = messages if key in AS_THE_CALLER else messages[: len(messages) - (shape.ack_bytes > 0)]
         parts = [count_message(message, key, profile, mtu=mtu, **options) for message in sent]
         tallies[key], calls[key] = total(parts), [call for part in parts for call in part.seen]
-    sent = (
-        f"{count} messages"
-        if (count := (len(messages) - (shape.ack_bytes > 0)) * int(options.get("messages", 1))) != 1
-        else "one message"
-    )
+    count = (len(messages) - (shape.ack_bytes > 0)) * int(options.get("messages", 1))
+    sent = f"{count} messages" if count != 1 else "one message"
     return Comparison(shape.key, payload_bytes, profile, tallies, calls, chosen, sent)
 
 

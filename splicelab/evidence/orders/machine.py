@@ -118,7 +118,8 @@ class Machine(World):
 
     def referenced(self, frag: Frag, by_receiver: bool) -> Frag:
         """Return the frag for somebody else who takes a reference, or a copy if he may keep it beyond the callback."""
-        return (self.copy if frag.how == "copy_on_ref" or by_receiver and frag.how == "callback" else self.hold)(frag)
+        is_copied = frag.how == "copy_on_ref" or by_receiver and frag.how == "callback"
+        return self.copy(frag) if is_copied else self.hold(frag)
 
     def events(self) -> Iterator[tuple]:
         """Yield what network, receiver, callback and somebody else can do next."""
