@@ -2,9 +2,7 @@
 
 from time import process_time
 
-from legible import assert_legible
-
-from splicelab.show.canvas import LiveCanvas
+from legible import assert_legible, drawn
 
 SLOW_S = 0.2  # a redraw that takes longer may only follow a slider that was let go
 
@@ -21,9 +19,9 @@ def assert_keeps_the_rules(explorer, settings):
         assert explorer.error is None, explorer.error
         picture, result = explorer._picture.value, explorer.result
         assert seen.setdefault(number, picture) == picture
-        canvas = LiveCanvas(result)
+        canvas = drawn(result)
         assert picture == canvas.png(result)
-        assert_legible(result.figure, is_moving=bool(list(canvas.drawing.moving)))
+        assert_legible(result.figure, is_moving=bool(list(canvas.moving)))
     assert len(set(seen.values())) == len(seen)
     is_slow = sorted(taken_s)[len(taken_s) // 2] > SLOW_S
     sliders = [control for control in explorer.controls.values() if control.has_trait("continuous_update")]

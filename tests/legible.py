@@ -10,6 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
+from splicelab.show.sketch import Sketch
+
 SMALLEST_POINTS = 9
 SLACK_PIXELS = 1
 
@@ -61,6 +63,14 @@ def assert_legend_is_drawn(figure):
             assert colours([handle]) <= drawn, f"{words.get_text()!r} is in the legend and not in the picture"
 
 
+def drawn(result, kind=None):
+    """Return a drawing for a result, as an Explorer begins; of another kind than the result's own, if given."""
+    drawing = (kind or result.shown)(result)
+    if isinstance(drawing, Sketch):  # in others the layout is made before the first result is shown
+        drawing.update(result)
+    return drawing
+
+
 def assert_legible(figure, is_moving=False):
     """No text leaves the figure, lies on another, or is smaller than 9 points; no legend explains what is not there.
 
@@ -69,10 +79,10 @@ def assert_legible(figure, is_moving=False):
     assert_inside(figure)
     if not is_moving:
         assert_legend_is_drawn(figure)
-    drawn = words(figure)
-    for text, _ in drawn:
+    seen = words(figure)
+    for text, _ in seen:
         assert text.get_fontsize() >= SMALLEST_POINTS, f"{text.get_text()!r} has {text.get_fontsize()} points"
-    for (one, one_box), (other, other_box) in combinations(drawn, 2):
+    for (one, one_box), (other, other_box) in combinations(seen, 2):
         across = min(one_box.x1, other_box.x1) - max(one_box.x0, other_box.x0)
         along = min(one_box.y1, other_box.y1) - max(one_box.y0, other_box.y0)
         apart = min(across, along) <= SLACK_PIXELS

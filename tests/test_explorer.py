@@ -10,7 +10,7 @@ from itertools import product
 import ipywidgets
 import nbformat
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 from nbclient import NotebookClient
 from PIL import Image
 from rich_drawing import rich, rich_explorer
@@ -18,7 +18,7 @@ from rich_drawing import rich, rich_explorer
 from splicelab import explore
 from splicelab.errors import InputError
 from splicelab.result import CRISP_DPI, Result
-from splicelab.show.canvas import Drawing, LiveCanvas
+from splicelab.show.canvas import Drawing
 from splicelab.show.style import new_figure
 
 EXTREMES = [dict(zip(("header", "pages", "flag"), v, strict=True)) for v in product((0, 512), (1, 6), ("given",))]
@@ -46,10 +46,10 @@ def test_there_and_back_gives_the_same_bytes():
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
 def test_updated_equals_freshly_built(values):
-    updated = LiveCanvas(rich())
+    updated = drawn(rich())
     for other in EXTREMES:
         updated.png(rich(**other))
-    assert updated.png(rich(**values)) == LiveCanvas(rich(**values)).png(rich(**values))
+    assert updated.png(rich(**values)) == drawn(rich(**values)).png(rich(**values))
 
 
 @pytest.mark.parametrize("values", EXTREMES, ids=str)
@@ -88,8 +88,8 @@ class Titled(Drawing, shows=Limit):
 
 
 def test_a_change_in_the_background_is_drawn():
-    fresh = [LiveCanvas(Limit(x)).png(Limit(x)) for x in (10, 50)]
-    canvas = LiveCanvas(Limit(10))
+    fresh = [drawn(Limit(x)).png(Limit(x)) for x in (10, 50)]
+    canvas = drawn(Limit(10))
     assert [canvas.png(Limit(x)) for x in (10, 50, 10)] == [*fresh, fresh[0]]
 
 
@@ -213,7 +213,7 @@ def test_two_threads_never_mix_their_pictures():
     assert not any(overlaps)
     for widget, slider in zip(widgets, sliders, strict=True):
         assert note(widget).count(f"limit: {slider.value}") == 1
-        assert picture(widget) == LiveCanvas(widget.result).png(Limit(slider.value))
+        assert picture(widget) == drawn(widget.result).png(Limit(slider.value))
 
 
 def test_what_is_stored_is_crisp_and_stable():

@@ -4,11 +4,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab.evidence.counted.fragments import Load, fill, pinned
 from splicelab.kernel.frag import ALLOCATORS
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.fragpage import ACKED, IN_FLIGHT, OTHER, UNUSED, cells
 
 EXTREMES = [
@@ -45,7 +44,7 @@ def test_the_picture_is_legible(allocator, load):
 
 
 def test_the_words_of_a_full_queue_end_inside_the_picture():
-    figure = LiveCanvas(full := fill("page_frag_down", (4096, 4096), in_flight=500, messages=1500)).drawing.figure
+    figure = drawn(full := fill("page_frag_down", (4096, 4096), in_flight=500, messages=1500)).figure
     figure.axes[1].texts[0].set_text("charged (truesize): 4,194,304 B")
     assert full.held_bytes <= 4_194_304
     assert figure.axes[1].texts[0].get_window_extent().x1 <= figure.bbox.x1
@@ -53,10 +52,10 @@ def test_the_words_of_a_full_queue_end_inside_the_picture():
 
 def test_there_and_back_gives_the_same_picture():
     fillings = [fill("page_frag_down", messages=messages) for messages in (3, 300, 3)]
-    canvas = LiveCanvas(fillings[0])
+    canvas = drawn(fillings[0])
     first, second, third = (canvas.png(filling) for filling in fillings)
     assert first == third != second
-    assert first == LiveCanvas(fillings[0]).png(fillings[0])
+    assert first == drawn(fillings[0]).png(fillings[0])
 
 
 def test_words_say_the_same():

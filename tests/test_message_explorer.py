@@ -2,13 +2,12 @@
 
 import pandas as pd
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.run import run
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.check import check
 from splicelab.show.grid import grid
 from splicelab.show.message_explorer import explore_message
@@ -41,8 +40,8 @@ def test_an_unknown_caller_is_refused():
 
 def test_kept_words_look_as_on_a_fresh_canvas():
     traces = [trace_message(SIW, way, "6.12", payload_bytes=12288) for way in ("piecewise", "fix_callers")]
-    used = LiveCanvas(traces[0])
-    assert [used.png(trace) for trace in traces][1] == LiveCanvas(traces[1]).png(traces[1])
+    used = drawn(traces[0])
+    assert [used.png(trace) for trace in traces][1] == drawn(traces[1]).png(traces[1])
 
 
 def test_a_grid_is_legible_and_says_the_same_in_words():

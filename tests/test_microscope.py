@@ -4,13 +4,12 @@ import re
 from html import unescape
 
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab.alternatives import BUILT_IN
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.message import trace_message
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.source import source
 
 CALLERS = load_callers()
@@ -103,7 +102,7 @@ def test_frags_cover_the_message_without_a_gap():
 
 def test_a_picture_keeps_nothing_of_the_one_before():
     long, short = trace(alternative="piecewise"), trace("iscsi_tcp", profile="6.12")
-    canvas = LiveCanvas(long)
+    canvas = drawn(long)
     first = canvas.png(long)
     assert canvas.png(short) != first == canvas.png(long)
 

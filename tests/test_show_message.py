@@ -3,14 +3,13 @@
 from itertools import product
 
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.limits import call_bytes
 from splicelab.evidence.counted.patterns import ANNOUNCES, HOWS, observe
 from splicelab.evidence.counted.predict import predict_one
 from splicelab.evidence.recorded.recordings import recordings
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.plot import plot
 
 RECORDED_AS = {  # the names that the recordings use
@@ -89,10 +88,10 @@ def test_the_drawing_is_legible_and_repeatable(ways, shape, options):
     seen = observe(*ways, *shape, **options)
     assert_legible(seen.figure)
     assert f"skbs {len(seen.skbs)}" in seen.text
-    updated = LiveCanvas(seen)
+    updated = drawn(seen)
     for other_ways, other_shape, other_options in EXTREMES:
         updated.png(observe(*other_ways, *other_shape, **other_options))
-    assert updated.png(seen) == LiveCanvas(seen).png(seen)
+    assert updated.png(seen) == drawn(seen).png(seen)
 
 
 def test_recorded_beside_predicted_says_how_many_agree():

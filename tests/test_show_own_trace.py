@@ -1,13 +1,12 @@
 """The picture of a trace: legible whatever was sent, and nothing of the trace before stays in it."""
 
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab import own_trace
 from splicelab.evidence.recorded.own_messages import MORE
 from splicelab.evidence.recorded.own_trace import STORED
 from splicelab.evidence.recorded.trace_lines import COLUMNS
-from splicelab.show.recorded import OwnTraceDrawing
 
 
 @pytest.fixture
@@ -34,10 +33,8 @@ def test_a_crowded_one_is_legible(crowded):
 
 def test_a_drawing_forgets_the_trace_before(crowded):
     first = own_trace("nbdkit")
-    drawing = OwnTraceDrawing(crowded)
-    drawing.update(crowded)
+    drawing = drawn(crowded)
     drawing.update(first)
-    fresh = OwnTraceDrawing(first)
-    fresh.update(first)
-    assert drawing.ink.words == fresh.ink.words and len(drawing.ink.shapes) == len(fresh.ink.shapes)
-    assert f"1 {MORE}" in [words for _, _, words, *_ in drawing.ink.words]
+    fresh = drawn(first)
+    assert drawing.said == fresh.said and len(drawing.shapes) == len(fresh.shapes)
+    assert f"1 {MORE}" in [words for _, _, words, *_ in drawing.said]

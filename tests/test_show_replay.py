@@ -1,13 +1,12 @@
 """Recorded operations beside the model, and all callers on one page: legible, and with the numbers of the results."""
 
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 from matplotlib.text import Text
 
 from splicelab import compare, lives, load_callers, plot, run
 from splicelab.errors import InputError
 from splicelab.evidence.recorded.replay import by_operation, replay
-from splicelab.show.recorded import ReplayDrawing
 from splicelab.show.style import DANGER
 
 CASES = [(name, size_bytes) for name, found in by_operation().items() for size_bytes in {size for _, size in found}]
@@ -19,14 +18,14 @@ def test_a_replay_is_legible(name, payload_bytes):
 
 
 def test_what_differs_is_red_and_the_next_operation_is_not():
-    drawing = ReplayDrawing(replay("drbd write", 4096))
-    red = [words for _, _, words, colour, *_ in drawing.ink.words if colour == DANGER]
+    drawing = drawn(replay("drbd write", 4096))
+    red = [words for _, _, words, colour, *_ in drawing.said if colour == DANGER]
     assert [words for words in red if " x " in words] == 2 * [
         "2 x copy 16   model: no call",
         "1 x copy 24   model: no call",
     ]
     drawing.update(replay("nvmet_tcp read", 4096))
-    assert DANGER not in {colour for _, _, _, colour, *_ in drawing.ink.words}
+    assert DANGER not in {colour for _, _, _, colour, *_ in drawing.said}
 
 
 def test_all_callers_by_all_alternatives_on_one_page():

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from legible import assert_inside, assert_legend_is_drawn, assert_legible
+from legible import assert_inside, assert_legend_is_drawn, assert_legible, drawn
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageChops
 
 from splicelab.result import CRISP_DPI
-from splicelab.show.canvas import LiveCanvas, in_few_colours
+from splicelab.show.canvas import in_few_colours
 from splicelab.show.sketch import ROOM, Sketch
 from splicelab.show.style import DANGER, GOOD, INK, LIVE, NEIGHBOUR, OWNERS, Picture, axis_label, new_figure
 
@@ -150,18 +150,18 @@ def ink_px(png):
 @pytest.mark.parametrize("look", list(product(["left", "center", "right"], [9, 9.5, 11], ["normal", "bold"])))
 def test_words_of_a_live_picture_stand_where_those_of_a_stored_one_do(look):
     result, stored = SimpleNamespace(shown=Words, look=look), BytesIO()
-    Words(result).figure.savefig(stored, format="png")
-    assert ink_px(BytesIO(LiveCanvas(result).png(result))) == pytest.approx(ink_px(stored), abs=ROOM)
+    drawn(result).figure.savefig(stored, format="png")
+    assert ink_px(BytesIO(drawn(result).png(result))) == pytest.approx(ink_px(stored), abs=ROOM)
 
 
 def test_the_legend_of_a_sketch_names_what_was_drawn_last():
-    sketch = Boxes(["slab", "user", "free"])
-    assert [words for _, _, words, *_ in sketch.ink.words] == ["slab object", "user page", "free", "push"]
+    sketch = drawn(["slab", "user", "free"], Boxes)
+    assert [words for _, _, words, *_ in sketch.said] == ["slab object", "user page", "free", "push"]
     sketch.update(["page_frag"])
-    assert [words for _, _, words, *_ in sketch.ink.words] == ["page fragment"]
+    assert [words for _, _, words, *_ in sketch.said] == ["page fragment"]
 
 
 def test_a_dollar_is_no_formula():
-    sketch = Words(SimpleNamespace(look=("left", 9)))
+    sketch = drawn(SimpleNamespace(look=("left", 9)), Words)
     sketch.say(10, 10, r"$\x$ and $5_$6")
     sketch.figure.savefig(BytesIO(), format="png")

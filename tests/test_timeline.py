@@ -1,14 +1,13 @@
 """The time line: what is drawn is what happened."""
 
 import pytest
-from legible import assert_legible
+from legible import assert_legible, drawn
 
 from splicelab.callers import load_callers
 from splicelab.errors import InputError
 from splicelab.evidence.counted.layers import layers
 from splicelab.evidence.counted.message import trace_message
 from splicelab.evidence.counted.timeline import ALONE, HELD, LEAVES, Row, timeline
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.plot import plot
 
 CALLERS, ABOVE = load_callers(), layers()
@@ -54,11 +53,11 @@ def test_figures_of_all_callers_are_legible(key):
 def test_an_updated_picture_is_the_picture_made_anew():
     one = timeline(row("siw", "6.1", 61440, "tls_sw"))
     other = timeline(row("nvmet_tcp", "6.12", layer="kcm_seqpacket"))
-    canvas = LiveCanvas(one)
+    canvas = drawn(one)
     first = canvas.png(one)
-    assert canvas.png(other) == LiveCanvas(other).png(other) != first
+    assert canvas.png(other) == drawn(other).png(other) != first
     assert canvas.png(one) == first
-    assert_legible(canvas.drawing.figure)
+    assert_legible(canvas.figure)
 
 
 def test_a_message_of_too_many_pieces_is_refused():

@@ -24,15 +24,16 @@ class Drawing:
     """One figure for all results of a kind: the constructor draws what stays, `update` changes what moves.
 
     The constructor gets the first result, and makes room for all that may take its place. The layout is made once,
-    right after it, and is then frozen: axis limits and labels are set there, and a moving title or tick label holds its
-    longest text there. Artists are not added or removed in `update`: make as many as are ever needed.
+    with the first live picture, and is then frozen: axis limits and labels are set there, and a moving title or tick
+    label holds its longest text there. Artists are not added or removed in `update`: make as many as are ever needed.
 
-    Where nothing stays there is no constructor, and `update` makes the figure anew. A subclass says what it is for:
+    Where nothing stays there is no constructor, and `update` makes the picture anew. A subclass says what it is for:
     ``class Bars(Drawing, shows=Comparison)``.
     """
 
     figure: Figure
     moving: Iterable[Artist] = ()  # in the order in which they are drawn
+    background = None  # as it was kept
 
     def __init_subclass__(cls, shows: type[Result] | None = None) -> None:
         """Let results of this kind be drawn, and said in words, by the subclass."""
@@ -41,7 +42,6 @@ class Drawing:
 
     def __init__(self, result: Result):
         """Draw what stays: nothing."""
-        self.update(result)
 
     def update(self, result: Result) -> None:
         """Change the moving artists to show this result."""
@@ -50,29 +50,29 @@ class Drawing:
     def picture(cls, result: Result) -> Figure | None:
         """Return the figure of one result, for a page; None where there is nothing to draw."""
         drawing = cls(result)
-        if cls.__init__ is not Drawing.__init__:  # which has done so
-            drawing.update(result)
+        drawing.update(result)
         return drawing.figure
 
     @staticmethod
     def words(result: Result) -> str:
         """Say in words what is drawn, where the result has no text of its own."""
 
-
-class LiveCanvas:
-    """PNG pictures of one drawing, made from a kept background and its moving artists."""
-
-    def __init__(self, result: Result):
-        self.drawing, self.background = result.shown(result), None
-        self.drawing.figure.draw_without_rendering()
-        self.drawing.figure.set_layout_engine("none")
-        for artist in self.drawing.moving:
-            artist.set_animated(True)
-
     def png(self, result: Result) -> bytes:
-        """Picture of `result`; anything raised by the drawing passes through, and the next picture is whole again."""
-        self.drawing.update(result)
-        figure, canvas = self.drawing.figure, self.drawing.figure.canvas
+        """Picture of `result`; anything raised on the way passes through, and the next picture is whole again."""
+        png = BytesIO()
+        # few colours pack faster than all; stronger packing would take longer than the way
+        in_few_colours(self.pixels(result)).save(png, format="png", compress_level=1)
+        return png.getvalue()
+
+    def pixels(self, result: Result) -> Image.Image:
+        """Draw a result and return what is seen: the background as it was kept, and on top of it what moves."""
+        if self.moving and self.background is None:
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")
+            for artist in self.moving:
+                artist.set_animated(True)
+        self.update(result)
+        figure, canvas = self.figure, self.figure.canvas
         # Artists report a change to their figure, animated ones do not: stale means that the background has changed
         # (dpi, limits, a title, any artist that does not move).
         if self.background is None or figure.stale:
@@ -80,13 +80,9 @@ class LiveCanvas:
             self.background = canvas.copy_from_bbox(figure.bbox)
         else:
             canvas.restore_region(self.background)
-        for artist in self.drawing.moving:
+        for artist in self.moving:
             figure.draw_artist(artist)
-        png = BytesIO()
-        pixels = Image.frombuffer("RGBA", canvas.get_width_height(physical=True), canvas.buffer_rgba())
-        # few colours pack faster than all; stronger packing would take longer than the way
-        in_few_colours(pixels.convert("RGB")).save(png, format="png", compress_level=1)
-        return png.getvalue()
+        return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 @cache

@@ -10,7 +10,6 @@ from ipywidgets import HTML, Box, Image, Layout, ValueWidget, VBox, Widget, fixe
 
 from splicelab.errors import InputError
 from splicelab.result import Result, crisp_png
-from splicelab.show.canvas import LiveCanvas
 from splicelab.show.style import label
 
 _drawing = RLock()  # one for all Explorers: a slider's later messages come in another thread, while cells run
@@ -87,7 +86,7 @@ class Explorer(VBox):
         self._words = HTML()
         with _drawing:
             self.result = compute(**self.values)
-            self._canvas = LiveCanvas(self.result)
+            self._shown = self.result.shown(self.result)
             self._show(self.result)
         row = Box(list(self.controls.values()), layout=Layout(flex_flow="row wrap"))
         super().__init__([row, self._picture, self._words])
@@ -119,7 +118,7 @@ class Explorer(VBox):
 
     def _show(self, result: Result) -> None:
         """Draw a result and say it."""
-        self._picture.value = self._canvas.png(result)
+        self._picture.value = self._shown.png(result)
         self._words.value = f"<div role='status' style='white-space: pre-line'>{escape(result.alt)}</div>"
         self.result = result
 
@@ -148,8 +147,8 @@ class Explorer(VBox):
             text = f"no picture for these values: {_sentence(self.error)}" if failed else self.result.text
             readings = (f"{control.description}: {_reading(control)}" for control in self.controls.values())
             data["text/plain"] = f"Explorer: {', '.join(readings)}\n{text}"
-            self._canvas.drawing.update(self.result)  # where the last one failed, it may be half drawn
-            data["image/png"], metadata = crisp_png(self._canvas.drawing.figure, data["text/plain"])
+            self._shown.update(self.result)  # where the last one failed, it may be half drawn
+            data["image/png"], metadata = crisp_png(self._shown.figure, data["text/plain"])
         return data, {"image/png": metadata}
 
 

@@ -6,16 +6,13 @@ by word; shapes are one artist, and words are kept once they have been rendered,
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache, partial
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.markers import MarkerStyle
-from matplotlib.text import Text
-from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
@@ -25,24 +22,16 @@ from splicelab.show.style import DANGER, EDGE, INK, OWNERS, Owner, new_figure
 
 PAPER, WRONG = Owner("", "white", INK), Owner("wrong", DANGER, "white")
 ROOM, WORDS_KEPT = 3, 1000  # the first: pixels that a box has more than its words
+DOT_PX, MARK_PX = 2, 12  # from one of a dotted line to the next; half of what the largest mark takes
 SPACING_EM, UP_EM = 0.3, 0.07  # between lines, and from Pillow's middle of a line to matplotlib's
 _font = cache(ImageFont.truetype)
 ANCHORS = {"left": "lm", "center": "mm", "right": "rm"}
 
 
-@lru_cache(4 * WORDS_KEPT)
 def width_px(words: str, points: float = 9, weight: str = "normal") -> float:
     """Return how wide words are, the widest of their lines."""
-    font = FontProperties(size=points, weight=weight)
-    sizes = (text_to_path.get_text_width_height_descent(line, font, False) for line in words.split("\n"))
-    return max(width for width, *_ in sizes) * LIVE_DPI / 72
-
-
-@cache
-def _corners(marker: str, size_px: float) -> np.ndarray:
-    """Return the outline of one of matplotlib's markers."""
-    style = MarkerStyle(marker)
-    return style.get_path().transformed(style.get_transform()).to_polygons()[0] * (size_px, -size_px)
+    letters, right, _ = _rendered(words, "left", points, weight)
+    return letters.width + right
 
 
 def scale(edges: Iterable[int], left: float, right: float, power: float = 0, narrowest: float = 0) -> Callable:
@@ -57,101 +46,108 @@ def scale(edges: Iterable[int], left: float, right: float, power: float = 0, nar
 
 
 @lru_cache(WORDS_KEPT)
-def _rendered(dpi, words, colour, ha, points, weight) -> tuple[np.ndarray, int, int]:
-    """Return words as pixels, and how far these begin to the right of their place and above it.
-
-    Pillow takes a tenth of the time of matplotlib, and the first picture of each value has words never seen before.
-    """
-    em_px = points * dpi / 72
+def _rendered(words, ha, points, weight) -> tuple[Image.Image, int, int]:
+    """Return words as a mask, and how far this begins to the right of their place and below it."""
+    em_px = points * LIVE_DPI / 72
     x, y = round(em_px * (1 + len(words))), round(em_px * (2 + 2 * words.count("\n")))  # more than half of any words
-    page = Image.new("RGBA", (2 * x, 2 * y), to_hex(colour) + "00")
+    page = Image.new("L", (2 * x, 2 * y))
     font = _font(findfont(FontProperties(weight=weight)), int(em_px + 0.5))
     look = {"anchor": ANCHORS[ha], "align": ha, "spacing": SPACING_EM * em_px}
-    ImageDraw.Draw(page).multiline_text((x, y - UP_EM * em_px), words, colour, font, **look)
-    left, top, right, bottom = page.getbbox()
-    return np.asarray(page)[bottom - 1 : top - 1 : -1, left:right].copy(), left - x, y - bottom
+    ImageDraw.Draw(page).multiline_text((x, y - UP_EM * em_px), words, 255, font, **look)
+    left, top, *_ = box = page.getbbox() or (x, y, x, y)  # no ink in a blank
+    return page.crop(box), left - x, top - y
 
 
-class Ink(Artist):
-    """All that is drawn: shapes as (corners, fill, edge, width, line), then words as (x, y, words, look)."""
+@cache
+def _mark(marker: str, size_px: float) -> tuple[np.ndarray, Image.Image, Image.Image]:
+    """Return the corners of one of matplotlib's markers, and as masks with smooth edges the whole of it and its inside.
 
-    def __init__(self, axes):
-        super().__init__()
-        self.shapes, self.words = [], []
-        axes.add_artist(self)
-
-    def get_children(self) -> list[Text]:
-        """Return the words as artists."""
-        names = ("x", "y", "text", "color", "ha", "fontsize", "fontweight")
-        both = {"va": "center", "parse_math": False, "figure": self.figure, "transform": self.axes.transData}
-        return [Text(**dict(zip(names, word, strict=True)), **both) for word in self.words]
-
-    def draw(self, renderer) -> None:
-        """Draw it all; but for a file words are rendered once, since most of a redraw would go into letters again."""
-        names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
-        # lists: a tuple of two line styles would be one of dashes
-        looks = dict(zip(names, map(list, zip(*self.shapes, strict=True)), strict=True))
-        PolyCollection(**looks, figure=self.figure, transform=self.axes.transData).draw(renderer)
-        if self.figure.canvas.is_saving():
-            for text in self.get_children():
-                text.draw(renderer)
-            return
-        places = self.axes.transData.transform([word[:2] for word in self.words]).round().astype(int).tolist()
-        plain = renderer.new_gc()
-        for (left, bottom), (_, _, *look) in zip(places, self.words, strict=True):
-            letters, right, up = _rendered(renderer.dpi, *look)
-            renderer.draw_image(plain, left + right, bottom + up, letters)
+    Painted four times as large, then reduced.
+    """
+    style = MarkerStyle(marker)
+    path = style.get_path().transformed(style.get_transform())
+    corners = path.to_polygons()[0] * (size_px, -size_px)
+    whole, inside = (Image.new("L", (8 * MARK_PX, 8 * MARK_PX)) for _ in range(2))
+    for mask, edge in ((whole, 255), (inside, 0)):
+        ImageDraw.Draw(mask).polygon((4 * (corners + MARK_PX) + 2).ravel().tolist(), 255, edge, 4)
+    return corners, whole.reduce(4), inside.reduce(4)
 
 
 class Sketch(Drawing):
-    """Base of a `Drawing` whose figure follows from the first result: in `draw` a subclass says what results look like.
+    """Base of a `Drawing` that is said anew for each result: in `draw` a subclass says what results look like.
 
-    What may take the place of a result has to have room in its figure.
+    What may take the place of a result has to have room in the picture of the first.
     """
 
-    width_px = 950
+    width_px, height_px = 950, 0
     owners: Mapping[str, Owner] = OWNERS  # by name, for boxes and the legend
 
-    def __init__(self, result: Result):
-        self.figure, axes = new_figure()
-        self.ink, self.used = Ink(axes), {}
-        self.moving = [self.ink]
-        height_px = self.draw(result)
-        self.figure.set_size_inches(self.width_px / LIVE_DPI, height_px / LIVE_DPI)
-        self.figure.set_layout_engine("none")
-        axes.set(position=(0, 0, 1, 1), xlim=(0, self.width_px), ylim=(height_px, 0))
+    def update(self, result: Result) -> None:
+        """Draw a result, in a picture as high as that of the first."""
+        self.shapes, self.marks, self.said, self.used = [], [], [], {}
+        height_px = round(self.draw(result))
+        self.height_px = self.height_px or height_px
+
+    @property
+    def figure(self) -> Figure:
+        """The picture for a page, drawn anew."""
+        figure, axes = new_figure(self.width_px / LIVE_DPI, self.height_px / LIVE_DPI)
+        figure.set_layout_engine("none")
+        axes.set(position=(0, 0, 1, 1), xlim=(0, self.width_px), ylim=(self.height_px, 0))
         axes.set_axis_off()
+        shapes = [(((x, y), (x, to_y), (to_x, to_y), (to_x, y)), *look) for x, y, to_x, to_y, *look in self.shapes]
+        shapes += [(_mark(*mark)[0] + (x, y), *colours, 1, "-") for x, y, *mark, colours in self.marks]
+        names = ("verts", "facecolor", "edgecolor", "linewidth", "linestyle")
+        # lists: a tuple of two line styles would be one of dashes
+        looks = dict(zip(names, map(list, zip(*shapes, strict=True)), strict=True))
+        axes.add_collection(PolyCollection(**looks), autolim=False)
+        for x, y, words, colour, ha, size, weight in self.said:
+            axes.text(x, y, words, color=colour, ha=ha, va="center", size=size, weight=weight, parse_math=False)
+        return figure
+
+    def pixels(self, result: Result) -> Image.Image:
+        """Draw a result and return what is seen: Pillow takes a third of matplotlib's time, with most words ready."""
+        self.update(result)
+        picture = Image.new("RGB", (self.width_px, self.height_px), PAPER.colour)
+        pen = ImageDraw.Draw(picture)
+        for *corners, fill, edge, width, line in self.shapes:
+            (x, y, to_x, to_y), line_px = map(round, corners), round(width * LIVE_DPI / 72) or 1
+            fill, edge = (None if colour == "none" else colour for colour in (fill, edge))
+            if line == ":":
+                dots = product(range(x, to_x + 1, DOT_PX), (y, to_y))
+                pen.point([*dots, *product((x, to_x), range(y, to_y + 1, DOT_PX))], edge)
+            elif x < to_x and y < to_y:
+                pen.rectangle((x, y, to_x - (not edge), to_y - (not edge)), fill, edge, line_px)
+            elif edge:
+                pen.line((x, y, to_x, to_y), edge, line_px)
+        for x, y, *mark, colours in self.marks:
+            for colour, mask in zip(reversed(colours), _mark(*mark)[1:], strict=True):
+                picture.paste(colour, (round(x) - MARK_PX, round(y) - MARK_PX), mask)
+        for x, y, words, colour, *look in self.said:
+            letters, right, down = _rendered(words, *look)
+            picture.paste(colour, (x + right, y + down), letters)
+        return picture
 
     def draw(self, result: Result) -> float:
         """Say box by box what a result looks like; return how high the picture is, in pixels."""
 
-    def update(self, result: Result) -> None:
-        """Draw another result."""
-        self.ink.shapes, self.ink.words, self.used = [], [], {}
-        self.draw(result)
-
-    def shape(self, corners, fill="none", edge=EDGE, width=0.8, line="-") -> None:
-        """Draw a closed line."""
-        self.ink.shapes.append((corners, fill, edge, width, line))
-
-    def line(self, x, y, end_x, end_y, colour=INK, width=1.0, line="-") -> None:
-        """Draw a straight line."""
-        self.shape(((x, y), (end_x, end_y)), "none", colour, width, line)
+    def line(self, x, y, to_x, to_y, colour=INK, width=1.0, line="-") -> None:
+        """Draw a line along x or along y."""
+        self.shapes.append((x, y, to_x, to_y, "none", colour, width, line))
 
     def mark(self, x, y, marker, fill=INK, size_px=11, edge=INK) -> None:
         """Draw one of matplotlib's markers."""
         self.used[marker, fill] = True
-        self.shape(_corners(marker, size_px) + (x, y), fill, edge, 1)
+        self.marks.append((x, y, marker, size_px, (fill, edge)))
 
     def say(self, x, y, words, colour=INK, ha="center", points=9.5, weight="normal") -> None:
         """Write words, their middle at y; at whole pixels, so that they look the same wherever they stand."""
         if words:
-            self.ink.words.append((round(x), round(y), words, colour, ha, points, weight))
+            self.said.append((round(x), round(y), words, colour, ha, points, weight))
 
     def frame(self, left, right, y, height, edge=INK, width=1.6, fill="none", line="-") -> None:
         """Draw a rectangle around the height y."""
-        top, bottom = y - height / 2, y + height / 2
-        self.shape(((left, top), (right, top), (right, bottom), (left, bottom)), fill, edge, width, line)
+        self.shapes.append((left, y - height / 2, right, y + height / 2, fill, edge, width, line))
 
     def box(self, left, right, y, owner, *names, height=30, ha="center", points=9, edge=EDGE, width=0.8, line="-"):
         """Draw memory in the colour of its owner around the height y, with the longest of its names that has room."""
