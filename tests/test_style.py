@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from legible import assert_inside, assert_legend_is_drawn, assert_legible, drawn
 from matplotlib.colors import to_rgb
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFilter
 
+from splicelab import compare, decide, observe, trace_message
 from splicelab.result import CRISP_DPI
 from splicelab.show.canvas import in_few_colours
 from splicelab.show.sketch import ROOM, Sketch
@@ -152,6 +153,35 @@ def test_words_of_a_live_picture_stand_where_those_of_a_stored_one_do(look):
     result, stored = SimpleNamespace(shown=Words, look=look), BytesIO()
     drawn(result).figure.savefig(stored, format="png")
     assert ink_px(BytesIO(drawn(result).png(result))) == pytest.approx(ink_px(stored), abs=ROOM)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda: trace_message("siw", "copy_in_stack", lose_every=1, owners={"header": "stack"}),
+        lambda: trace_message("siw", "copy_in_stack", "6.12"),
+        lambda: compare("siw", 61440, chosen="copy_in_stack"),
+        lambda: observe("three sendmsg", "MSG_MORE"),
+        lambda: decide("siw"),
+    ],
+)
+def test_a_live_sketch_shows_what_is_stored(result):
+    sketch, stored = drawn(result()), BytesIO()
+    sketch.figure.savefig(stored, format="png", dpi=100)
+    pair = sketch.pixels(result()), Image.open(stored).convert("RGB")
+    assert pair[0].size == pair[1].size
+    blurred = [np.asarray(one.filter(ImageFilter.BoxBlur(2)), int) for one in pair]  # edges may be a pixel apart
+    assert (abs(blurred[0] - blurred[1]).max(2) > 100).mean() < 0.001
+
+
+def test_a_bar_of_no_length_without_an_edge_is_not_seen():
+    class Bar(Sketch):
+        def draw(self, edge):
+            self.frame(20, 20, 20, 22, edge, fill=INK)
+            return 40
+
+    unseen, seen = (drawn(edge, Bar).pixels(edge).getcolors() for edge in ("none", INK))
+    assert len(unseen) == 1 < len(seen)
 
 
 def test_the_legend_of_a_sketch_names_what_was_drawn_last():
