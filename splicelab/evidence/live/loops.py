@@ -71,7 +71,7 @@ def last_errno():
     return -np.int64(_errno_location()[0])
 
 
-@jit
+@jit(forceinline=True)
 def send_memory(job, address, size_bytes, flags):
     """Send from memory; return 0 or a negative errno."""
     while size_bytes > 0:
@@ -84,7 +84,7 @@ def send_memory(job, address, size_bytes, flags):
     return 0
 
 
-@jit
+@jit(forceinline=True)
 def send_pieces(job, flags):
     """Send header, payload and trailer in one sendmsg; return 0 or a negative errno."""
     sent = _sendmsg(job.sock, job.msghdr.ctypes.data, flags)
@@ -114,7 +114,7 @@ def send_file(job, offset):
     return 0
 
 
-@jit
+@jit(forceinline=True)
 def drain_pipe(job, size_bytes, flags):
     """Splice what is in the pipe to the socket; return 0 or a negative errno."""
     while size_bytes > 0:
