@@ -46,6 +46,7 @@ CASES += [("pieces", PLAIN_COPY, COPIED), ("pieces", FIX_CALLERS, SPLICED)]
 BUFFERS = (16384, 131072)
 # The queue's memory lies well or badly for a whole connection, by chance: several of each side make a sample.
 SEND_BYTES, CONNECTIONS, ROUNDS = 1 << 28, 5, 11
+QUIET, MOST_TIMES = 0.1, 3  # how wide an A/A interval may be, or rounds go on, up to so many times as many
 CPUS = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))  # of the sender, of the receiver; of iperf3 as well
 SMALL_BYTES = 48 + 4  # header and trailer are part of a buffer
 MEMORY = Path("/dev/shm")  # iperf3's file must be of single pages, as ours is: those of a disk may lie in large folios
@@ -178,7 +179,8 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
     """Measure, print and return a row for each case and buffer; none where there is no iperf3.
 
     In each round the reference, we and the reference again take turns; a sample is the median of several connections,
-    and a row is as those of `compare`, with its samples, but against the mean of both references.
+    and a row is as those of `compare`, with its samples, but against the mean of both references. Where the reference
+    differs from itself by more than QUIET, whatever we took, a row gets more rounds.
     """
     if shutil.which("iperf3") is None:
         print("live    no iperf3 on the path, so nothing to compare with: apt install iperf3")
@@ -188,13 +190,15 @@ def run(rounds: int = ROUNDS, send_bytes: int = SEND_BYTES) -> list[dict]:
         library, cases = build(compilers()[0], Path(folder)), [*product(CASES, BUFFERS)]
         for (kind, way, reference), buffer_bytes in tqdm(cases, desc="live", leave=False):
             slots, samples = sides(way, reference, buffer_bytes, send_bytes, library), {}
-            for turn in range(rounds):
+            for turn in range(MOST_TIMES * rounds):
                 for name in slots if turn % 2 else reversed(slots):
                     samples.setdefault(name, []).append(float(np.median(slots[name]())))
-            ns = {name: np.array(column) for name, column in samples.items()}
+                ns = {name: np.array(column) for name, column in samples.items()}
+                _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
+                if turn + 1 >= rounds and aa_high - aa_low <= QUIET:
+                    break
             reference_ns = (ns["reference"] + ns["reference" + AGAIN]) / 2
             ratio, low, high = median_interval(ns["kernel"] / reference_ns)
-            _, aa_low, aa_high = median_interval(ns["reference" + AGAIN] / ns["reference"])
             row = {"class": kind, "kernel": way, "size_bytes": buffer_bytes, "reference": reference, "ratio": ratio}
             row |= {"low": low, "high": high, "aa_low": aa_low, "aa_high": aa_high}
             row["extra_ns"] = float(np.median(ns["kernel"] - reference_ns))

@@ -56,4 +56,5 @@ def test_rows_have_their_fields_and_their_samples(monkeypatch):
     rows = live.run(rounds=2, send_bytes=1 << 24)
     assert [row["reference"] for row in rows] == [live.SPLICED, live.IN_C, live.SPLICED]
     assert all(set(row) == {*ROW, "samples_ns"} and row["ratio"] > 0 for row in rows)
-    assert {len(column) for row in rows for column in row["samples_ns"].values()} == {2}
+    too_few = 2 * live.MOST_TIMES  # for an A/A interval: as where the machine is not quiet
+    assert {len(column) for row in rows for column in row["samples_ns"].values()} == {too_few}

@@ -174,7 +174,7 @@ def test_an_explorer_measures_here_and_shows_it_whole(costs, monkeypatch):
     kept = explorer._picture.value
     explorer.controls["here"].value = True
     assert explorer.error is None and explorer._picture.value != kept and explorer.result is costs
-    assert_legible(explorer._canvas.drawing.figure)
+    assert_legible(explorer._shown.figure)
 
 
 @pytest.mark.parametrize("path", sorted(data_path("bench").glob("unit-costs-*.json")), ids=lambda path: path.stem)
