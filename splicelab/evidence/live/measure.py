@@ -60,9 +60,8 @@ def measure_here(shape: Shape, heat: str, ways: list[str], route: str, rounds: i
 def _child(job: dict) -> Iterator[subprocess.Popen]:
     """Start a process that measures once it is told to; end it whatever happens."""
     command = [sys.executable, "-m", "splicelab.evidence.live.measure", json.dumps(job)]
-    given = {"env": {**os.environ, "PYTHONPATH": str(REPOSITORY)}, "text": True}
-    given |= dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(command, **given) as child:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, **pipes) as child:
         try:
             yield child
         finally:
@@ -93,8 +92,7 @@ def measure(ways: tuple[str, ...] = WAYS, route: str = "loopback", **how):
     shapes = [[header, payload, TRAILER_BYTES] for header, payload in product(*how["sizes"].values())]
     job = {"cells": [*product(shapes, how["heats"])], "ways": ways, "route": route}
     job |= {name: how[name] for name in ("rounds", "sample_ms")}
-    total = how["processes"] * len(job["cells"])
-    with progress("live", total=total) as bar, ExitStack() as stack:
+    with progress("live", total=how["processes"] * len(job["cells"])) as bar, ExitStack() as stack:
         children = [stack.enter_context(_child(job)) for _ in range(how["processes"])]
         stack.callback(lambda: [child.kill() for child in children])  # all at once, before each is waited for
         for child in children:

@@ -20,6 +20,7 @@ from splicelab.evidence.counted.predict import EXPECTED, Prediction, predict
 from splicelab.evidence.counted.scenarios import Scenario, parse_scenario, read_lines
 from splicelab.kernel.world import MSG_SPLICE_PAGES
 from splicelab.paths import data_path
+from splicelab.progress import no_collector
 from splicelab.result import Result
 from splicelab.tables import read_rows
 
@@ -168,6 +169,7 @@ def beside(recorded: list[Recorded], predicted: list[dict]) -> pd.DataFrame:
 
 
 @cache
+@no_collector()
 def operations() -> pd.DataFrame:
     """Return one row per recorded operation of kernel code and side of the connection.
 
