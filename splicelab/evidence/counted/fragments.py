@@ -126,8 +126,7 @@ def send_pieces(w, allocator, sizes_bytes, load, address, due, counted):
 
 def block_offsets(allocator: str, sizes_bytes: tuple[int, ...], order3_fails: bool = False) -> tuple[list[int], int]:
     """Return the offsets in bytes of the pieces that one block gives, first to last, and the block's size."""
-    pieces = WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes)
-    one_message = tuple(np.resize(sizes_bytes, pieces))
+    one_message = tuple(np.resize(sizes_bytes, WINDOW_PAGES * PAGE_SIZE // min(sizes_bytes)))
     *_, address, _, pages = _send(allocator, Load(one_message, order3_fails=order3_fails, messages=1), 1)
     starts = pages["head"][address[0] // PAGE_SIZE] * PAGE_SIZE
     is_of_block = np.logical_and.accumulate((starts == starts[0]) & (address[0] != NONE))

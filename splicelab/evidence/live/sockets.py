@@ -145,8 +145,7 @@ def open_wire(
         within(name, size_bytes, 1, PAGE_SIZE, " bytes")
     with ExitStack() as stack:
         try:
-            ends = _connect(stack, host, route)
-            wire = _open(stack, *ends, shape, heat, side)
+            wire = _open(stack, *_connect(stack, host, route), shape, heat, side)
         except (OSError, AttributeError) as error:
             raise LiveError(f"live: this machine does not let a program do it: {error}") from None
         yield wire
