@@ -176,6 +176,7 @@ def test_a_lab_in_a_strange_folder_among_hostile_settings_on_a_taken_port(tmp_pa
             kernel = ask("kernels", b'{"name": "python3"}')["id"]
             client = BlockingKernelClient(connection_file=str(tmp_path / "runtime" / f"kernel-{kernel}.json"))
             client.load_connection_file()
+            client.hb_channel.time_to_dead = 60  # a busy machine's kernel may not answer within a second
             client.start_channels()
             said = []
             client.wait_for_ready(timeout=60)

@@ -71,6 +71,7 @@ def test_a_notebook_interrupts_a_run_within_a_second():
     try:
         first = "from splicelab import live; from splicelab.evidence.live.forecast import forecast; forecast((1024,))"
         kernel.execute_interactive(first, timeout=120)  # compiled code is loaded in one piece, deaf meanwhile
+        kernel.execute_interactive("1 / 0", timeout=120)  # a kernel's first traceback loads what writes it
         for after_s in (0.3, 5.0):  # while it predicts; while it measures
             asked = kernel.execute("live()", stop_on_error=False)  # or what comes soon after is not run
             time.sleep(after_s)
