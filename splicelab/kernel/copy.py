@@ -120,52 +120,45 @@ else:
         _memcpy(_at(dst, size_bytes - end_bytes), _at(src, size_bytes - end_bytes), end_bytes)
 
     @inlined
-    def _move_and_sum(dst, src, size_bytes):
-        # 2**16 = 1 modulo 65535, so words of any width may be added and folded later (RFC 1071, section 2).
-        # Two wrapping sums, of words and of their high halves, cost three vector instructions per load.
-        if size_bytes < 8:
-            total = 0
-            for i in range(size_bytes):
-                dst[i] = src[i]
-                total += np.int64(src[i]) << (8 * (i % 2))
-            return _swap(_fold(total))
-        words = highs = total = np.uint64(0)
-        first = 0
-        if size_bytes > LONG_BYTES:
-            first = size_bytes // 64 * 8
-            total = _move_and_sum_lines(dst, src, size_bytes // 64)
-        for i in range(first, size_bytes // 8):
+    def _move_words(dst, src, first, end):
+        words = highs = np.uint64(0)
+        for i in range(first, end):
             word = _move_word(dst, src, 8 * i)
             words += word
             highs += word >> 32
-        rest = size_bytes % 8
-        if rest:
+        return words, highs
+
+    @inlined
+    def _move_and_sum(dst, src, size_bytes):
+        # 2**16 = 1 modulo 65535, so words of any width may be added and folded later (RFC 1071, section 2).
+        # Two wrapping sums, of words and of their high halves, cost three vector instructions per load.
+        total = word = np.uint64(0)
+        if size_bytes > LONG_BYTES:
+            total = _move_and_sum_lines(dst, src, size_bytes >> 6)
+            words, highs = _move_words(dst, src, size_bytes >> 6 << 3, size_bytes >> 3)
+        else:  # a loop of its own: one for both would carry its beginning along
+            words, highs = _move_words(dst, src, 0, size_bytes >> 3)
+        rest = size_bytes & 7
+        if size_bytes < 8:
+            for i in range(rest):
+                dst[i] = src[i]
+                word |= np.uint64(src[i]) << np.uint64(8 * i)
+        elif rest:
             # The last eight bytes overlap what is already counted: shift that out, keep the even position.
             word = _move_word(dst, src, size_bytes - 8) >> np.uint64(64 - 8 * rest)
-            words += word
-            highs += word >> 32
+        words += word
+        highs += word >> 32
         total += words - (highs << 32) + highs
         # A number plus itself with its halves exchanged has the sum of the halves, carry included, on top.
         half = np.uint32((total + (total << 32 | total >> 32)) >> 32)
-        half = np.uint32(half + (half << 16 | half >> 16)) >> 16
-        return _swap(np.int64(half))
+        half = np.int64(np.uint32(half + (half << 16 | half >> 16)) >> 16)
+        return (half & 0xFF) << 8 | half >> 8
 
 
 @jit
 def _check(array, offset, size_bytes):
     if CHECKED and (offset < 0 or size_bytes < 0 or offset + size_bytes > array.size):
         raise IndexError("copy outside of its array")
-
-
-@jit
-def _fold(total):
-    total = (total & 0xFFFF) + (total >> 16)
-    return (total & 0xFFFF) + (total >> 16)
-
-
-@jit
-def _swap(folded):
-    return ((folded & 0xFF) << 8) | (folded >> 8)
 
 
 @inlined
