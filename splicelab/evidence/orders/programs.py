@@ -186,6 +186,8 @@ def _search_routes(programs: set[str]) -> None:
             pool = multiprocessing.get_context("fork").Pool(2, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         with pool:
             parts = list(progress("orders", pool.imap(_search_route, tasks), total=len(tasks)))
+    for error in (part for part in parts if isinstance(part, InputError)):
+        raise error
     for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
         ways = {rule: [one.broken[rule] for one in (wire, loopback) if rule in one.broken] for rule in RULES}
         _KNOWN[program] = replace(
@@ -197,10 +199,16 @@ def _search_routes(programs: set[str]) -> None:
         )
 
 
-def _search_route(task: tuple[str, str]) -> Verdict:
-    """Search what follows when a program's route is known."""
+def _search_route(task: tuple[str, str]) -> Verdict | InputError:
+    """Search what follows when a program's route is known.
+
+    An error is returned: a pool that is taken down while another worker answers may wait for ever.
+    """
     program, route = task
-    machine = TwoMessages(program)
-    first = Step(*machine.do(("_take_route", route)), machine)
-    found = search(program, machine)
+    try:
+        machine = TwoMessages(program)
+        first = Step(*machine.do(("_take_route", route)), machine)
+        found = search(program, machine)
+    except InputError as error:
+        return error
     return replace(found, broken={rule: [first, *way] for rule, way in found.broken.items()})
