@@ -160,6 +160,10 @@ def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):
         search_orders(name, program=program)
 
 
+def test_an_error_is_an_answer_for_which_no_pool_is_taken_down():
+    assert isinstance(programs._search_route(("kmalloc; kmalloc; kmalloc", programs.WIRE)), InputError)
+
+
 @pytest.mark.parametrize("name", ["naive_attach", "rewritten_header", "copy_on_ref"])
 def test_two_processes_find_what_one_does(name):
     alone, both = search(name, TwoMessages(PROGRAMS[name])), known(name)

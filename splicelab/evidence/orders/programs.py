@@ -186,8 +186,8 @@ def _search_routes(programs: set[str]) -> None:
             pool = multiprocessing.get_context("fork").Pool(2, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         with pool:
             parts = list(progress("orders", pool.imap(_search_route, tasks), total=len(tasks)))
-    for error in (part for part in parts if isinstance(part, InputError)):
-        raise error
+    if errors := [part for part in parts if isinstance(part, InputError)]:
+        raise errors[0]
     for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
         ways = {rule: [one.broken[rule] for one in (wire, loopback) if rule in one.broken] for rule in RULES}
         _KNOWN[program] = replace(
