@@ -15,7 +15,6 @@ from bench.memory import HUGE_BYTES, LINE_BYTES, Memory
 from splicelab import explore, trace_message
 from splicelab.alternatives import BUILT_IN
 from splicelab.evidence.counted.run import run_messages
-from splicelab.evidence.timed.timing import machine_name
 from splicelab.kernel.profiles import PROFILES
 from splicelab.kernel.world import COUNTERS
 
@@ -168,11 +167,6 @@ def test_memory_that_was_held_before_does_not_hide_a_peak():
     held.close()
     growth.forget_peak()
     assert growth.peak_kib() < before_kib - 40_000
-
-
-def test_the_file_is_named_after_the_processor():
-    facts = {"cpu": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz", "cpus": "2"}
-    assert machine_name(facts) == "intel-xeon-gold-6338-cpu-2-00ghz-2-cpus"
 
 
 def test_two_threads_count_what_one_does(monkeypatch, capsys):

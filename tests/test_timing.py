@@ -1,5 +1,6 @@
 """Timing: the statistics on made-up samples, the loop on a fake clock, and what machine it was."""
 
+import json
 import re
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from numba import config, njit
 
 from splicelab.evidence.timed import timing
-from splicelab.evidence.timed.timing import AGAIN, median_interval, time_kernels
+from splicelab.evidence.timed.timing import AGAIN, machine_name, median_interval, time_kernels
+from splicelab.paths import data_path
 
 
 @pytest.fixture
@@ -75,6 +77,19 @@ def test_costs_far_apart_get_their_own_iterations(clock):
     kernels = {name: clock.kernel(cost, log, name) for name, cost in [("A", 10), ("B", 10_000)]}
     time_kernels(kernels, samples=1, sample_ms=1, same_iterations=False)
     assert set(log[-3:]) == {("A", 2**17), ("B", 128)}
+
+
+def test_the_file_is_named_after_the_processor():
+    facts = {"cpu": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz", "cpus": "2"}
+    assert machine_name(facts) == "intel-xeon-gold-6338-cpu-2-00ghz-2-cpus"
+    zen_3, zen_5 = ({"cpu": "AMD EPYC", "caches": caches, "cpus": "2"} for caches in ("32K 512K", "48K 1024K"))
+    assert machine_name(zen_3) == "amd-epyc-32k-512k-2-cpus" != machine_name(zen_5)
+
+
+@pytest.mark.parametrize("path", sorted(data_path("bench").glob("*.json")), ids=lambda path: path.stem)
+def test_a_kept_file_is_found_by_the_processor_that_it_was_measured_on(path):
+    facts = json.loads(path.read_text(encoding="utf-8"))["environment"]
+    assert path.stem.removeprefix("unit-costs-") == machine_name(facts)
 
 
 def test_environment_names_machine_and_versions():

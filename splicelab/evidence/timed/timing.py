@@ -71,14 +71,16 @@ def _call_ns(kernel: Callable[[int], int], iterations: int) -> int:
 
 
 def processor() -> dict[str, str]:
-    """Return processor, how many of them, and whether they are virtual."""
+    """Return processor, its caches, how many of them, and whether they are virtual."""
     cpuinfo = Path("/proc/cpuinfo")
+    levels = sorted(Path("/sys/devices/system/cpu/cpu0").glob("cache/index[023]/size"))  # 1 is for instructions
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {
         "cpu": facts.get("model name") or platform.processor() or platform.machine(),
         "cpus": str(os.cpu_count()),
         "virtual": "yes" if "hypervisor" in facts.get("flags", "").split() else "no",
+        "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
     }
 
 
@@ -99,13 +101,10 @@ def environment() -> dict[str, str]:
     import llvmlite.binding
     import numba
 
-    cpu0 = Path("/sys/devices/system/cpu/cpu0")
-    governor = cpu0 / "cpufreq" / "scaling_governor"
-    levels = sorted(cpu0.glob("cache/index[023]/size"))  # 1 is for instructions
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return processor() | {
         "kernel": f"{platform.system()} {platform.release()}",
         "governor": governor.read_text().strip() if governor.exists() else "not shown",
-        "caches": " ".join(path.read_text().strip() for path in levels) or "not shown",
         "busy": f"{busy_cpus():.2f}",
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -115,8 +114,8 @@ def environment() -> dict[str, str]:
 
 
 def machine_name(facts: dict[str, str]) -> str:
-    """Return a file name for a kind of machine: its processor, and how many of them."""
-    words = re.findall("[a-z0-9]+", re.sub(r"\(\w+\)", " ", facts["cpu"].lower()))
+    """Return a file name for a kind of machine: its processor, the caches that tell generations apart, how many."""
+    words = re.findall("[a-z0-9]+", re.sub(r"\(\w+\)", " ", f"{facts['cpu']} {facts.get('caches', '')}".lower()))
     return "-".join([*words, facts["cpus"], "cpus"])
 
 
