@@ -117,9 +117,8 @@ def verdict(*claims: str) -> Verdicts:
     known, evidence = debate("claims"), debate("evidence")
     known = known.loc[list(dict.fromkeys(one_of("claim", claim, known.index) for claim in claims or known.index))]
     evidence = evidence[evidence.index.str[:-1].isin(known.index)]
-    calls = list(evidence.call.items())
-    shown = progress("evidence", calls) if len(known) > 4 else calls
-    return Verdicts(known, evidence.assign(holds=[_holds(call, f"evidence.csv: {key}: call") for key, call in shown]))
+    calls = progress("evidence", list(evidence.call.items()))
+    return Verdicts(known, evidence.assign(holds=[_holds(call, f"evidence.csv: {key}: call") for key, call in calls]))
 
 
 def _opens(words: str, call: str) -> str:

@@ -1,20 +1,23 @@
 """A reader's own alternative that reaches outside memory, or never ends, is told in words; the process goes on."""
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from splicelab import compare, run
+from splicelab import compare, run, search_orders
 from splicelab._jit import jit
 from splicelab.alternatives import alternative
 from splicelab.errors import InputError
 from splicelab.evidence.counted import apart
+from splicelab.evidence.orders import programs
 from splicelab.kernel.iov import iov_add, iov_begin
 from splicelab.kernel.message import build
 from splicelab.kernel.tcp import sendmsg
@@ -95,24 +98,45 @@ def test_nor_does_a_look_at_the_queue_hang(monkeypatch):
         compare("siw", 4096, ("mine",))
 
 
-def test_an_interrupt_leaves_no_process_behind():
+@pytest.fixture
+def ctrl_c():
+    """Return what interrupts the test: Ctrl-C itself may be ignored where this runs."""
+    before, test = signal.signal(signal.SIGALRM, signal.default_int_handler), threading.get_ident()
+    yield lambda: signal.pthread_kill(test, signal.SIGALRM)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_leaves_no_process_behind(ctrl_c):
     alternative("mine")(loops)
-    test, deadline = threading.get_ident(), time.monotonic() + 120
+    deadline = time.monotonic() + 120
 
     def interrupt():  # once it is sent from the child: Python loses what comes while it forks
         while not multiprocessing.active_children() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.5)
-        signal.pthread_kill(test, signal.SIGALRM)
+        ctrl_c()
 
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)  # Ctrl-C itself may be ignored where this runs
-    try:
-        with ThreadPoolExecutor(1) as beside, pytest.raises(KeyboardInterrupt):
-            beside.submit(interrupt)
-            run("siw", "mine")
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    with ThreadPoolExecutor(1) as beside, pytest.raises(KeyboardInterrupt):
+        beside.submit(interrupt)
+        run("siw", "mine")
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_search_that_is_broken_off_leaves_no_process_behind(killed, ctrl_c):
+    slow = "kmalloc; write; send callback:header MORE; send attach:payload callback:trailer"
+
+    def end():  # a terminal and Jupyter interrupt all processes; who has no memory left loses one
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGKILL if killed else signal.SIGINT)
+        if not killed:
+            ctrl_c()
+
+    threading.Timer(0.5, end).start()
+    with pytest.raises(BrokenProcessPool if killed else KeyboardInterrupt):
+        search_orders("slow", program=slow)
+    assert multiprocessing.active_children() == []
+    assert slow not in programs._KNOWN  # it was broken off, not waited for
 
 
 WILD = """

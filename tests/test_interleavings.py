@@ -2,14 +2,11 @@
 
 import functools
 import multiprocessing
-import signal
-import threading
 from math import comb
 
 import pytest
 
 from splicelab.errors import InputError
-from splicelab.evidence.orders import programs
 from splicelab.evidence.orders import search as orders
 from splicelab.evidence.orders.machine import MEANT, OTHER, Machine
 from splicelab.evidence.orders.programs import (
@@ -160,10 +157,6 @@ def test_what_cannot_be_searched_is_said_in_one_line(name, program, words):
         search_orders(name, program=program)
 
 
-def test_an_error_is_an_answer_for_which_no_pool_is_taken_down():
-    assert isinstance(programs._search_route(("kmalloc; kmalloc; kmalloc", programs.WIRE)), InputError)
-
-
 @pytest.mark.parametrize("name", ["naive_attach", "rewritten_header", "copy_on_ref"])
 def test_two_processes_find_what_one_does(name):
     alone, both = search(name, TwoMessages(PROGRAMS[name])), known(name)
@@ -180,15 +173,6 @@ def test_a_process_that_may_have_no_children_searches_by_itself():
         assert (
             pool.apply(search_orders, ("late",), {"program": SHORT}).states == search_orders("x", program=SHORT).states
         )
-
-
-def test_an_interrupted_search_leaves_no_process_behind():
-    threading.Timer(0.5, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
-    before = multiprocessing.active_children()
-    with pytest.raises(KeyboardInterrupt):
-        search_orders("slow", program=LONG)
-    assert multiprocessing.active_children() == before
-    assert LONG not in programs._KNOWN  # it was broken off, not waited for
 
 
 class Walk(World):

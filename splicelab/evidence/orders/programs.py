@@ -9,6 +9,7 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -182,12 +183,14 @@ def _search_routes(programs: set[str]) -> None:
     if not tasks or multiprocessing.current_process().daemon:  # such a process, of a cluster, may have no children
         parts = [_search_route(task) for task in tasks]
     else:
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # no thread's lock is needed
-            pool = multiprocessing.get_context("fork").Pool(2, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-        with pool:
-            parts = list(progress("orders", pool.imap(_search_route, tasks), total=len(tasks)))
-    if errors := [part for part in parts if isinstance(part, InputError)]:
-        raise errors[0]
+        fork = multiprocessing.get_context("fork")
+        try:  # an interrupt of all these processes ends the two
+            with ProcessPoolExecutor(2, fork, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
+                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # no thread's lock matters
+                    found = pool.map(_search_route, tasks)
+                parts = list(progress("orders", found, total=len(tasks)))
+        except InputError as error:
+            raise error from None  # of what the other process did
     for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
         ways = {rule: [one.broken[rule] for one in (wire, loopback) if rule in one.broken] for rule in RULES}
         _KNOWN[program] = replace(
@@ -199,16 +202,10 @@ def _search_routes(programs: set[str]) -> None:
         )
 
 
-def _search_route(task: tuple[str, str]) -> Verdict | InputError:
-    """Search what follows when a program's route is known.
-
-    An error is returned: a pool that is taken down while another worker answers may wait for ever.
-    """
+def _search_route(task: tuple[str, str]) -> Verdict:
+    """Search what follows when a program's route is known."""
     program, route = task
-    try:
-        machine = TwoMessages(program)
-        first = Step(*machine.do(("_take_route", route)), machine)
-        found = search(program, machine)
-    except InputError as error:
-        return error
+    machine = TwoMessages(program)
+    first = Step(*machine.do(("_take_route", route)), machine)
+    found = search(program, machine)
     return replace(found, broken={rule: [first, *way] for rule, way in found.broken.items()})
