@@ -121,13 +121,16 @@ class _Cache(caching.FunctionCache):
             _say_once(f"no kernel can be kept in {FOLDER} ({error.strerror}): every process compiles anew")
 
 
-def _compile(compile_part: Callable, is_ours: bool, *wanted):
+def _compile(compile_part: Callable, is_ours: bool, inline: str | None, *wanted):
     """Compile a part; say so once, look for edited sources first, and meanwhile for no garbage: a tenth of the time."""
     if is_ours and is_watched():
         _say_once(f"compiling kernels (once, up to {COMPILE_S} s) …")
     _Cache.is_current = sources_key() == KEY
     with no_collector():
-        return compile_part(*wanted)
+        made = compile_part(*wanted)
+    if inline == "never":  # by LLVM either
+        made.library._final_module.get_function(made.fndesc.llvm_func_name).add_function_attribute("noinline")
+    return made
 
 
 class Record(np.void):
@@ -152,6 +155,8 @@ def jit(function: Callable | None = None, **options) -> Callable:
 
     Functions of the package are cached across processes; functions of a notebook cell or a test are not.
     A division by zero raises, as in Python; ``error_model="numpy"`` is for loops whose divisor cannot be zero.
+    ``forceinline`` is for this kernel alone: numba hands it on to those that are compiled on the way.
+    ``inline="never"`` is for one that would crowd out the variables of the loops around its calls.
     With ``NUMBA_DISABLE_JIT=1`` the plain Python function is returned. ``NUMBA_CACHE_DIR`` moves the cache.
     """
     if function is None:
@@ -162,14 +167,14 @@ def jit(function: Callable | None = None, **options) -> Callable:
     before, config.CACHE_DIR = config.CACHE_DIR, str(FOLDER or config.CACHE_DIR)
     try:
         is_kept = options.pop("cache", ours and FOLDER is not None)
-        options = {"nogil": True, "no_cfunc_wrapper": True, **options}
+        options = {"nogil": True, "no_cfunc_wrapper": True, "forceinline": False, **options}
         kernel = numba.njit(**options)(function)
         part = kernel.part = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=parts)(function)
         if is_kept:
             kernel._cache, part._cache = _Cache(function, ""), _Cache(function, "-part")
     finally:
         config.CACHE_DIR = before
-    part._compiler.compile = functools.partial(_compile, part._compiler.compile, ours)
+    part._compiler.compile = functools.partial(_compile, part._compiler.compile, ours, options.get("inline"))
     kernel._compiler.compile, kernel.get_overload = functools.partial(place, part), part.get_overload
     kernel._compiling_counter = part._compiling_counter  # by which a kernel that calls itself is known
     find = part.get_call_template  # asked whenever one kernel calls another

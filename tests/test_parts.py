@@ -60,3 +60,60 @@ def test_the_collector_is_as_before_also_after_a_kernel_that_does_not_compile():
         with pytest.raises(Exception, match="uint8"):
             copy_bytes(np.zeros(8), 0, np.zeros(8, np.uint8), 0, 8)
         assert gc.isenabled() == was_on
+
+
+def attributes(kernel):
+    """Return what LLVM is told of a compiled part."""
+    (made,) = kernel.part.overloads.values()
+    return b" ".join(made.library._final_module.get_function(made.fndesc.llvm_func_name).attributes).decode()
+
+
+def test_a_kernel_is_taken_in_as_it_says_itself_not_as_its_first_caller_does():
+    @_jit.jit
+    def plain(x):
+        return x + 1
+
+    @_jit.jit(inline="never")
+    def never(x):
+        return x + 2
+
+    @_jit.jit(forceinline=True)
+    def always(x):
+        return plain(x) + never(x)
+
+    @_jit.jit
+    def calls(x):
+        return always(x)
+
+    assert calls(1) == 5
+    assert "alwaysinline" in attributes(always) and "noinline" in attributes(never)
+    assert "inline" not in attributes(plain)
+
+
+def test_a_call_answers_and_raises_whatever_the_kernel_that_is_called_returns():
+    @_jit.jit
+    def halves(x, by):
+        if x < 0:
+            raise ValueError("below zero")
+        return np.arange(x), (x // by, x / by)
+
+    @_jit.jit
+    def nothing(x):
+        pass
+
+    @_jit.jit
+    def calls(x, by):
+        nothing(x)
+        try:
+            halves(-1, 1)
+        except Exception:
+            x += 1
+        row, (whole, part) = halves(x, by)
+        return row.sum() + whole, part, row
+
+    found = calls(5, 2)
+    assert found[:2] == (18, 3.0) and found[2].tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ZeroDivisionError):
+        calls(5, 0)
+    with pytest.raises(ValueError, match="below zero"):
+        calls(-5, 1)

@@ -100,7 +100,7 @@ else:
 
         return types.uint64(BYTES, BYTES, types.intp), generate
 
-    @jit
+    @inlined
     def _move(dst, src, size_bytes):
         # Two overlapping halves in vector registers save a small copy the call to libc.
         if size_bytes < 8 or size_bytes > 128:
@@ -114,7 +114,7 @@ else:
         else:
             _move_ends(dst, src, size_bytes, 8)
 
-    @jit
+    @inlined
     def _move_ends(dst, src, size_bytes, end_bytes):
         _memcpy(dst, src, end_bytes)
         _memcpy(_at(dst, size_bytes - end_bytes), _at(src, size_bytes - end_bytes), end_bytes)
@@ -155,7 +155,7 @@ else:
         return (half & 0xFF) << 8 | half >> 8
 
 
-@jit
+@inlined
 def _check(array, offset, size_bytes):
     if CHECKED and (offset < 0 or size_bytes < 0 or offset + size_bytes > array.size):
         raise IndexError("copy outside of its array")

@@ -17,7 +17,7 @@ ALLOCATORS = ("page_frag_down", "page_frag_up", "sk_page_frag", "v3_per_cpu", "p
 PAGE_FRAG_DOWN, PAGE_FRAG_UP, SK_PAGE_FRAG, V3_PER_CPU, PAGE_PER_OBJECT, KMALLOC = range(len(ALLOCATORS))
 
 
-@jit
+@jit(forceinline=True)
 def new_cache_page(w, cache):
     """Give a cache a new block, of order 3 or else of one page; return False when there is none."""
     head = alloc_pages(w, CACHE_ORDER, FRAGMENT)
@@ -65,7 +65,7 @@ def sk_page_frag_alloc(w, row, size_bytes):
     return address
 
 
-@jit
+@jit(forceinline=True)
 def start_over(w, cache):
     """Return the references that were never handed out, and begin again, on this block if no piece of it is in use.
 
@@ -152,7 +152,7 @@ def frag_alloc(w, allocator, size_bytes):
     return address
 
 
-@jit
+@jit(forceinline=True)
 def frag_or_block(w, allocator, size_bytes):
     """Return a piece from one of the ALLOCATORS; what is larger than a page has a block of its own."""
     if size_bytes <= PAGE_SIZE or allocator == KMALLOC:

@@ -53,7 +53,7 @@ def free_owned(w, address):
         put_page(w, address // PAGE_SIZE)
 
 
-@jit
+@jit(inline="never")
 def write_piece(w, place, message):
     """Write a message's bytes into a piece, where this run moves bytes at all."""
     if w.moves_bytes != 0:

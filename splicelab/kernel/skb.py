@@ -23,11 +23,11 @@ def alloc_skb(w, before):
     skb.uarg = skb.pure_zerocopy = skb.eor = skb.psh = skb.delivered = 0
     grow(w, index, 0, w.profile[0].empty_skb_truesize)
     skb.prev = before
-    skb.next = w.skb[before].next if before != NONE else NONE
+    skb.next = w.skb[unsigned(before)].next if before != NONE else NONE
     if before != NONE:
-        w.skb[before].next = index
+        w.skb[unsigned(before)].next = index
     if skb.next != NONE:
-        w.skb[skb.next].prev = index
+        w.skb[unsigned(skb.next)].prev = index
     else:
         sk.tail = index
     return index
@@ -55,9 +55,9 @@ def free_skb(w, index):
     log(w, FREE, index, skb.seq, skb.len)
     sk.wmem_queued -= skb.truesize
     if skb.prev != NONE:
-        w.skb[skb.prev].next = skb.next
+        w.skb[unsigned(skb.prev)].next = skb.next
     if skb.next != NONE:
-        w.skb[skb.next].prev = skb.prev
+        w.skb[unsigned(skb.next)].prev = skb.prev
     sk.tail = skb.prev if sk.tail == index else sk.tail
     sk.send_head = skb.next if sk.send_head == index else sk.send_head
     sk.una_head = skb.next if sk.una_head == index else sk.una_head
@@ -162,9 +162,9 @@ def shift_frags(w, index, size_bytes):
 
 @jit
 def grow_from_next(w, index, missing_bytes):
-    """Fill an unsent skb from the one behind it (Linux 6.12 net/ipv4/tcp_output.c: tcp_grow_skb)."""
+    """Fill an unsent skb from the one behind it, which there is (Linux 6.12 net/ipv4/tcp_output.c: tcp_grow_skb)."""
     skb = w.skb[index]
-    if skb.next == NONE or skb.eor != 0:
+    if skb.eor != 0:
         return
     source = w.skb[skb.next]
     if source.len == 0 or source.pure_zerocopy != skb.pure_zerocopy:

@@ -25,7 +25,7 @@ def can_coalesce(w, index, page, offset):
     return last.object == 0 and skb.uarg == 0
 
 
-@jit
+@jit(forceinline=True)
 def append_frag(w, index, page, offset, size_bytes, slab_object):
     """Attach bytes to an skb: a longer last fragment, or a new one. Return False when all 17 slots are taken.
 

@@ -36,39 +36,36 @@ def sendmsg(w, flags):
         how = SPLICE_DATA
     read_goal(w, 0)
     mss, size_goal = sk.mss, sk.size_goal
-    begun = flushes = copied = error = 0
-    while w.iov_left > 0 and error == 0:
+    begun = flushes = copied = taken = 0
+    while w.iov_left > 0 and (taken >= 0 or taken == -EMSGSIZE):
         index = queue_tail(w)
-        room = find_room(w, index, size_goal)
-        taken = append(w, index, min(room, w.iov_left), how) if room > 0 else -EMSGSIZE
-        if taken == -EMSGSIZE:
-            if room > 0:
-                mark_push(w, index)
+        room = 0 if taken == -EMSGSIZE else find_room(w, index, size_goal)
+        if room == 0:
             if begun == BACKLOG_SKBS:
-                begun = 0
+                begun = taken = 0
                 flushes += 1
                 if flush_backlog(w, flushes):
                     mss, size_goal = sk.mss, sk.size_goal
                     continue
-            index = entail(w)
+            index, room = entail(w), size_goal
             begun += 1
-            taken = append(w, index, min(size_goal, w.iov_left), how) if index != NONE else -ENOMEM
-        if taken < 0:
-            error = taken
-            continue
-        advance(w, index, taken, copied == 0)
-        copied += taken
-        if w.iov_left > 0 and w.skb[unsigned(index)].len >= size_goal:
-            push_full(w, index, mss)
+        taken = append(w, index, min(room, w.iov_left), how) if index != NONE else -ENOMEM
+        if taken == -EMSGSIZE:
+            mark_push(w, index)
+        elif taken > 0:
+            advance(w, index, taken, copied == 0)
+            copied += taken
+            if w.iov_left > 0 and w.skb[unsigned(index)].len >= size_goal:
+                push_full(w, index, mss)
     tail = queue_tail(w)
-    if tail != NONE and w.skb[tail].len == 0:
+    if tail != NONE and w.skb[unsigned(tail)].len == 0:
         free_skb(w, tail)
     if copied > 0:
-        if flags & flag.MSG_EOR and error == 0:
+        if flags & flag.MSG_EOR and taken > 0:
             w.skb[tail].eor = 1
         push(w, flags, mss, sk.nonagle)
     release_sock(w)
-    return copied if copied > 0 else error
+    return copied if copied > 0 else taken
 
 
 @jit(inline="always")

@@ -74,7 +74,7 @@ def write_xmit(w, mss, nonagle, one_only):
         quota = min(max(sk.cwnd >> 1, 1), sk.cwnd - sk.packets_out, max_segs)
         if quota <= 0 or skb.len == 0:
             break
-        if w.profile[0].grows_skbs != 0 and quota * mss > skb.len:
+        if w.profile[0].grows_skbs != 0 and skb.next != NONE and quota * mss > skb.len:
             grow_from_next(w, index, quota * mss - skb.len)
         is_last, limit = skb.next == NONE, quota * mss
         if skb.len <= mss:
@@ -101,17 +101,18 @@ def write_xmit(w, mss, nonagle, one_only):
 def transmit(w, index, mss):
     """Hand the first unsent skb to the wire: from now on it waits for its ACK."""
     sk, skb, tally = w.sock[0], w.skb[unsigned(index)], w.tally[0]
-    skb.gso_size, skb.gso_segs = mss, (skb.len + mss - 1) // mss
-    if sk.receiver_shares_pages != 0 or (sk.slab_rule == COPY_ON_REF and sk.segments_in_software * skb.gso_segs > 1):
+    size_bytes, segs = skb.len, (skb.len + mss - 1) // mss
+    skb.gso_size, skb.gso_segs = mss, segs
+    if sk.receiver_shares_pages != 0 or (sk.slab_rule == COPY_ON_REF and sk.segments_in_software * segs > 1):
         copy_out_all(w, index)
     sk.send_head = skb.next
-    sk.snd_nxt = skb.seq + skb.len
-    sk.packets_out += skb.gso_segs
+    sk.snd_nxt = skb.seq + size_bytes
+    sk.packets_out += segs
     tally.skbs += 1
-    tally.segments += skb.gso_segs
+    tally.segments += segs
     tally.pushes += skb.psh
-    tally.sent_bytes += skb.len
-    if skb.len < skb.gso_segs * mss:
+    tally.sent_bytes += size_bytes
+    if size_bytes < segs * mss:
         sk.snd_sml = sk.snd_nxt
         tally.short_segments += 1
     if w.transmitted < len(w.transmit):

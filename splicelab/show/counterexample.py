@@ -40,8 +40,7 @@ class Counterexample(Sketch, shows=Verdict):
         first, before = next(queued, SLAB_PAGE * PAGE_BYTES), {}
         for y, step in zip(range(TOP, end + 1, ROW), steps, strict=True):
             self.mark(lanes[step.actor], y, "o", "#4D4D4D", 10, "#4D4D4D")
-            said = fill(step.words.replace("attach:", ""), 40)
-            self.say(LANE * len(lanes) + 3, y, said, ha="left", points=9)
+            self.say(LANE * len(lanes) + 3, y, fill(step.words.replace("attach:", ""), 40), ha="left", points=9)
             left = BOXES
             for title, width, boxes in _columns(step.world, first // OBJECT_BYTES * OBJECT_BYTES):
                 if y == TOP:

@@ -80,7 +80,12 @@ class Explorer(VBox):
         self.controls = dict(controls)
         self.error: Exception | None = None  # of the last redraw, for `raise explorer.error` in a cell
         self._compute, self._limits, self._is_slow = compute, dict(limits), slow
-        self._arrange(slow)
+        width_em = 0.6 * max((len(control.description) for control in self.controls.values()), default=0) + 1
+        for control in self.controls.values():  # all alike: descriptions in full, sliders that answer while they move
+            control.style.description_width = f"{width_em:.1f}em"
+            control.layout.width = f"{width_em + 22:.1f}em"  # one width, so that rows of controls line up
+            if control.has_trait("continuous_update"):
+                control.continuous_update = not slow
         self._limit()
         self._picture = Image(format="png", layout=Layout(align_self="flex-start"))  # its own size: not stretched
         self._words = HTML()
@@ -97,15 +102,6 @@ class Explorer(VBox):
     def values(self) -> dict[str, Any]:
         """What the controls say now."""
         return {name: control.value for name, control in self.controls.items()}
-
-    def _arrange(self, slow: bool) -> None:
-        """Make all controls alike: descriptions in full, sliders that answer while they move."""
-        width_em = 0.6 * max((len(control.description) for control in self.controls.values()), default=0) + 1
-        for control in self.controls.values():
-            control.style.description_width = f"{width_em:.1f}em"
-            control.layout.width = f"{width_em + 22:.1f}em"  # one width, so that rows of controls line up
-            if control.has_trait("continuous_update"):
-                control.continuous_update = not slow
 
     def _limit(self) -> None:
         """Give sliders the range that the other controls leave them, and the value in it that is nearest."""

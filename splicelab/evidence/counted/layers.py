@@ -21,9 +21,8 @@ from splicelab.tables import read_table
 
 def _recipes(name: str) -> dict[str, dict[str, str]]:
     """Return the calls of each sender before 6.5 and since, by the name of their column."""
-    return {
-        key: row.model_dump(include={"sends_6_1", "sends_6_12"}) for key, row in read_table(data_path(name)).items()
-    }
+    rows = read_table(data_path(name))
+    return {key: row.model_dump(include={"sends_6_1", "sends_6_12"}) for key, row in rows.items()}
 
 
 LAYERS = read_table(data_path("layers.csv"))

@@ -33,8 +33,7 @@ def debate(name: str) -> pd.DataFrame:
 def _read(path: Path, changed_ns: int) -> pd.DataFrame:
     """Read a table; a decision asks for the same ones hundreds of times."""
     table = pd.DataFrame(map(dict, read_table(path).values()))
-    counts = dict.fromkeys(table.select_dtypes("number"), "Int64")
-    return table.astype(counts).set_index(table.columns[0])
+    return table.astype(dict.fromkeys(table.select_dtypes("number"), "Int64")).set_index(table.columns[0])
 
 
 def count_fixes(outcome: pd.DataFrame) -> pd.DataFrame:

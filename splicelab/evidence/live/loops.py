@@ -223,8 +223,7 @@ def receive(sock, buffer, meant, total_bytes, state):
     ``state`` is [received, of these wrong], both in bytes. Return 0, or a negative errno; -1 where the peer closed.
     """
     while state[0] < total_bytes:
-        size_bytes = min(len(buffer), total_bytes - state[0])
-        got = _recv(sock, buffer.ctypes.data, size_bytes, MSG_WAITALL)
+        got = _recv(sock, buffer.ctypes.data, min(len(buffer), total_bytes - state[0]), MSG_WAITALL)
         if got == 0 or got < 0 and last_errno() != -EINTR:
             return last_errno() if got else -1
         wrong, start = 0, state[0] % len(buffer)

@@ -175,8 +175,7 @@ def _open(stack: ExitStack, sender, receiver, shape: Shape, heat: str, side) -> 
     pool = np.zeros(loops.POOL_BYTES, np.uint8)
     job = Job(sender.fileno(), file.fileno(), pipe_in, pipe_out, iov, msghdr, scratch, pool, counts, stride, span)
     message = np.concatenate([header, payload, trailer]).astype(np.uint8)
-    meant = np.tile(message, 2 * -(-CHUNK_BYTES // len(message)))
-    wire = Wire(sender, receiver, job, meant, side)
+    wire = Wire(sender, receiver, job, np.tile(message, 2 * -(-CHUNK_BYTES // len(message))), side)
     wire.kept = small, pages
     stack.callback(wire.close)
     longest = Timer(LONGEST_S, wire.cut)
