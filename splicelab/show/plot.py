@@ -1,15 +1,16 @@
 """Several results in one picture."""
 
 from collections.abc import Mapping, Sequence
+from typing import SupportsIndex
 
 import pandas as pd
 
 from splicelab.errors import InputError
 from splicelab.evidence.counted.compare import Comparison
 from splicelab.evidence.counted.lifetimes import Rates
+from splicelab.evidence.counted.message import Trace
 from splicelab.evidence.counted.patterns import Seen
-from splicelab.evidence.counted.tally import Tally
-from splicelab.evidence.counted.timeline import timeline
+from splicelab.evidence.counted.timeline import Row, timeline
 from splicelab.evidence.timed.unit_costs import Estimate
 from splicelab.result import Result
 from splicelab.show.bars import small_multiples
@@ -39,20 +40,16 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
     """
     if isinstance(results, pd.DataFrame):
         return grid(results, str(given))
-    if not results:
-        raise InputError("plot: no results")
-    if not isinstance(results, Mapping):
+    if isinstance(results, Sequence) and results and all(isinstance(one, Trace | Row | tuple) for one in results):
         return timeline(*results)
+    if not (isinstance(results, Mapping) and results):
+        raise InputError(f"plot: no picture of {results!r:.60}")
     first = next(iter(results.values()))
     kinds = sorted({type(one).__name__ for one in results.values()})
-    drawn = Rates | Comparison | Estimate
-    is_drawn = all(isinstance(one, drawn) or hasattr(one, "__len__") and len(one) > 0 for one in results.values())
-    if len(kinds) > 1 or isinstance(first, Tally | str) or not is_drawn:
-        raise InputError(f"plot: no picture of {' and '.join(kinds)}{'' if is_drawn else ' without elements'}")
-    if isinstance(first, Rates):
-        return rates(results)
-    if isinstance(first, Comparison):
-        return small_multiples(results)
+    if len(kinds) > 1 or not all(map(_is_drawn, results.values())):
+        raise InputError(f"plot: no picture of {' and '.join(kinds)}: {results!r:.60}")
+    if isinstance(first, Rates | Comparison):
+        return rates(results) if isinstance(first, Rates) else small_multiples(results)
     if isinstance(first, Estimate):
         return Estimate(pd.concat({name: one.table for name, one in results.items()}), first.environment)
     if isinstance(first, Mapping):
@@ -62,3 +59,9 @@ def plot(results: Mapping | Sequence | pd.DataFrame, given: Mapping | str = "") 
     if isinstance(first, tuple):
         return before_after(results)
     return seen_grid(results) if isinstance(first[0], Seen) else over_pages(results, given or {})
+
+
+def _is_drawn(one: object) -> bool:
+    """Return whether there is a picture of such results by name."""
+    is_in_list = type(one) in (list, tuple) and one and isinstance(one[0], Seen | tuple | list | SupportsIndex)
+    return is_in_list or isinstance(one, Rates | Comparison | Estimate | Mapping)
