@@ -28,8 +28,7 @@ def _call(self, builder, callee, returned: types.Type, kinds: tuple, args: list,
     """Call a kernel. Numba zeroes what it answers in, for every call, at the caller's entry: a tenth of all stores."""
     with builder.goto_entry_block():
         answer, error = (builder.alloca(place.type.pointee) for place in callee.args[:2])
-    given = self._get_arg_packer(kinds).as_arguments(builder, args)
-    code = builder.call(callee, [answer, error, *given], attrs=attrs)
+    code = builder.call(callee, [answer, error, *self._get_arg_packer(kinds).as_arguments(builder, args)], attrs=attrs)
     status = self._get_return_status(builder, code, builder.load(error))
     return status, self.context.get_returned_value(builder, returned, builder.load(answer))
 

@@ -26,7 +26,7 @@ FLOORS = [  # from the ground up: a module imports its own floor and those befor
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-GOAL_LINES, MOST_LINES, MOST_HEART_LINES = 6400, 8306, 2100  # the second, until it is the first, only falls
+GOAL_LINES, MOST_LINES, MOST_HEART_LINES = 6400, 8301, 2100  # the second, until it is the first, only falls
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Written as patterns that do not match themselves.
 FORBIDDEN = re.compile(

@@ -183,14 +183,10 @@ def _search_routes(programs: set[str]) -> None:
     if not tasks or multiprocessing.current_process().daemon:  # such a process, of a cluster, may have no children
         parts = [_search_route(task) for task in tasks]
     else:
-        fork = multiprocessing.get_context("fork")
-        try:  # an interrupt of all these processes ends the two
-            with ProcessPoolExecutor(2, fork, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
-                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # no thread's lock matters
-                    found = pool.map(_search_route, tasks)
-                parts = list(progress("orders", found, total=len(tasks)))
-        except InputError as error:
-            raise error from None  # of what the other process did
+        fork = multiprocessing.get_context("fork")  # an interrupt of all these processes ends the two
+        no_warning = warnings.catch_warnings(action="ignore", category=DeprecationWarning)  # no thread's lock is needed
+        with no_warning, ProcessPoolExecutor(2, fork, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
+            parts = list(progress("orders", pool.map(_search_route, tasks), total=len(tasks)))
     for (program, _), wire, loopback in zip(tasks[::2], parts[::2], parts[1::2], strict=True):
         ways = {rule: [one.broken[rule] for one in (wire, loopback) if rule in one.broken] for rule in RULES}
         _KNOWN[program] = replace(
