@@ -26,7 +26,6 @@ SAFE = [name for name in PROGRAMS if name not in UNSAFE]
 known = functools.cache(search_orders)
 BY_REFERENCE = "send attach:header attach:payload attach:trailer"
 SHORT = "kmalloc; write; send copy:header attach:payload copy:trailer; kfree"
-LONG = "kmalloc; write; send callback:header; send attach:payload callback:trailer"
 
 
 class Impatient(TwoMessages):
